@@ -1,0 +1,24 @@
+//! What hub and spoke share: operations and their descriptors, identities and access, errors, calls,
+//! the registry and the call engine. Knows no transport and no storage.
+
+pub mod access;
+pub mod call;
+pub mod engine;
+pub mod envelope;
+pub mod error;
+pub mod identity;
+pub mod operation;
+pub mod registry;
+pub mod spec;
+pub mod trace;
+pub mod validate;
+
+pub use access::AccessControl;
+pub use call::Call;
+pub use engine::Engine;
+pub use envelope::ResponseEnvelope;
+pub use error::{CallError, Fault};
+pub use identity::Identity;
+pub use operation::{Declared, Handle, ItemStream, Operation, Subscribe};
+pub use registry::Registry;
+pub use spec::{Descriptor, ErrorSpec, HttpBinding, Kind, McpMode, RecordMode};
