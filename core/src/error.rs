@@ -60,6 +60,9 @@ pub struct CallError {
     /// HTTP status of the declared error, known where the operation's own catalogue entries are known.
     #[serde(skip)]
     pub http_status: Option<u16>,
+    /// What happened on the inside, for the log alone.
+    #[serde(skip)]
+    pub cause: Option<String>,
 }
 
 impl CallError {
@@ -73,6 +76,7 @@ impl CallError {
             retry_after: None,
             unauthenticated: false,
             http_status: None,
+            cause: None,
         }
     }
 
@@ -114,11 +118,15 @@ impl CallError {
         Self::new(codes::BAD_REQUEST, message)
     }
 
-    /// EXECUTION_ERROR that says nothing of the inside; the cause goes to the log, tied by the request id.
+    /// EXECUTION_ERROR that says nothing of the inside; the engine logs the cause under the request id.
     #[must_use]
     pub fn internal(cause: &(dyn std::fmt::Display + '_)) -> Self {
-        tracing::error!(%cause, "a call failed on the inside");
-        Self::new(codes::EXECUTION_ERROR, "The operation failed; the hub's log has the cause under this request id.")
+        let mut error = Self::new(
+            codes::EXECUTION_ERROR,
+            "The operation failed; the hub's log has the cause under this request id.",
+        );
+        error.cause = Some(cause.to_string());
+        error
     }
 
     /// UNAVAILABLE: a component is away for the moment.

@@ -1,0 +1,221 @@
+//! The context of one running call.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    CallError, Engine,
+    engine::{Answer, Request},
+    identity::{Caller, Identity},
+    operation::Operation,
+    registry::Entry,
+    trace::TraceContext,
+};
+
+/// Deepest chain of nested calls; a longer one is a loop between operations.
+pub const MAX_DEPTH: u8 = 32;
+
+/// Milliseconds since the Unix epoch.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The surface by which a call came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// REST route or gateway.
+    Http,
+    /// Call protocol.
+    WebSocket,
+    /// MCP.
+    Mcp,
+    /// Another call.
+    Nested,
+    /// The hub itself.
+    Internal,
+}
+
+/// An absolute point in time by which a call must have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(pub Instant);
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration)
+    }
+
+    /// From milliseconds since the Unix epoch, as the protocol carries it; a past one is now.
+    #[must_use]
+    pub fn from_epoch_ms(deadline: u64) -> Self {
+        Self::after(Duration::from_millis(deadline.saturating_sub(now_ms())))
+    }
+
+    /// As milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn epoch_ms(self) -> u64 {
+        let left = self.0.saturating_duration_since(Instant::now());
+        now_ms().saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a handler knows of the call that it serves. Cheap to clone.
+#[derive(Clone)]
+pub struct Call {
+    pub(crate) inner: Arc<CallInner>,
+}
+
+pub(crate) struct CallInner {
+    pub(crate) id: Uuid,
+    pub(crate) parent: Option<Uuid>,
+    pub(crate) depth: u8,
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) caller: Caller,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) transport: Transport,
+    pub(crate) engine: Engine,
+}
+
+impl Drop for CallInner {
+    fn drop(&mut self) {
+        // Whatever was started on the call's behalf and still holds its token has nobody left to work for.
+        self.cancel.cancel();
+    }
+}
+
+impl Call {
+    /// Id of this call, which also names it in logs and answers.
+    #[must_use]
+    pub fn request_id(&self) -> Uuid {
+        self.inner.id
+    }
+
+    /// Id of the call that made this one.
+    #[must_use]
+    pub fn parent_request_id(&self) -> Option<Uuid> {
+        self.inner.parent
+    }
+
+    /// Id of the operation that runs.
+    #[must_use]
+    pub fn operation_id(&self) -> &str {
+        self.inner.entry.id()
+    }
+
+    /// The verified identity, if the caller has one.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.inner.caller.as_deref()
+    }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.inner.caller
+    }
+
+    /// When the call must have ended.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.inner.deadline
+    }
+
+    /// Ends when the call does, also by abort. Handlers need not poll it: their future is dropped. It is for
+    /// work that they hand to other tasks.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.inner.cancel
+    }
+
+    /// Free data from the caller; not verified.
+    #[must_use]
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.inner.metadata
+    }
+
+    /// Place in the distributed trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.inner.trace
+    }
+
+    /// The surface by which the call came in.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.inner.transport
+    }
+
+    /// The engine that runs the call.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Calls another operation as the same caller.
+    ///
+    /// # Errors
+    /// What the other operation answers, or an infrastructure error.
+    pub async fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, CallError> {
+        let input = serde_json::to_value(input).map_err(|error| CallError::internal(&error))?;
+        let output = self.call_dynamic(O::ID, input).await?;
+        serde_json::from_slice(&output).map_err(|error| CallError::internal(&error))
+    }
+
+    /// Calls another operation by id as the same caller and answers with its output as JSON text.
+    ///
+    /// # Errors
+    /// What the other operation answers, or an infrastructure error.
+    pub async fn call_dynamic(&self, operation_id: &str, input: Value) -> Result<bytes::Bytes, CallError> {
+        let request = self.child(input)?;
+        let entry = self.inner.engine.find(operation_id, self.identity())?;
+        self.inner.engine.call(entry, request).await
+    }
+
+    /// Calls or subscribes, whichever the other operation offers.
+    ///
+    /// # Errors
+    /// What the other operation answers, or an infrastructure error.
+    pub async fn dispatch(&self, operation_id: &str, input: Value) -> Result<Answer, CallError> {
+        let request = self.child(input)?;
+        let entry = self.inner.engine.find(operation_id, self.identity())?;
+        self.inner.engine.dispatch(entry, request).await
+    }
+
+    /// A request that inherits everything from this call.
+    ///
+    /// # Errors
+    /// EXECUTION_ERROR where the chain of nested calls is too deep.
+    pub fn child(&self, input: Value) -> Result<Request, CallError> {
+        if self.inner.depth >= MAX_DEPTH {
+            return Err(CallError::new(
+                crate::error::codes::EXECUTION_ERROR,
+                format!("Calls are nested more than {MAX_DEPTH} deep; operations call each other in a loop."),
+            ));
+        }
+        Ok(Request {
+            id: Uuid::now_v7(),
+            parent: Some(self.inner.id),
+            depth: self.inner.depth + 1,
+            input,
+            caller: self.inner.caller.clone(),
+            deadline: self.inner.deadline,
+            cancel: self.inner.cancel.child_token(),
+            metadata: self.inner.metadata.clone(),
+            trace: self.inner.trace.map(TraceContext::child),
+            transport: Transport::Nested,
+        })
+    }
+}

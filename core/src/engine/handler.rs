@@ -1,0 +1,128 @@
+//! Handlers with their types erased, so that one engine serves them all.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use serde_json::Value;
+
+use crate::{
+    Call, CallError,
+    engine::{Answer, Request},
+    error::codes,
+    operation::{Declared, Handle, ItemStream, Operation, Subscribe},
+    validate::normalise_integers,
+};
+
+/// What the engine dispatches to: a local handler now, a spoke or an imported service elsewhere.
+#[async_trait]
+pub trait ErasedHandler: Send + Sync {
+    /// Serves one call. The input is validated. Dropping the future cancels the call.
+    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError>;
+}
+
+/// A typed handler of a query or mutation.
+pub(crate) struct Local<O, H> {
+    hub: Arc<H>,
+    operation: PhantomData<fn() -> O>,
+}
+
+impl<O, H> Local<O, H> {
+    pub(crate) fn new(hub: Arc<H>) -> Self {
+        Self { hub, operation: PhantomData }
+    }
+}
+
+/// A typed handler of a subscription.
+pub(crate) struct LocalStream<O, H> {
+    hub: Arc<H>,
+    operation: PhantomData<fn() -> O>,
+}
+
+impl<O, H> LocalStream<O, H> {
+    pub(crate) fn new(hub: Arc<H>) -> Self {
+        Self { hub, operation: PhantomData }
+    }
+}
+
+fn typed<O: Operation>(mut input: Value) -> Result<O::Input, CallError> {
+    normalise_integers(&mut input);
+    // The schema has accepted the input, so what serde still refuses is outside what any type can hold.
+    serde_json::from_value(input).map_err(|error| CallError::fault("", error.to_string()))
+}
+
+fn declared<O: Operation>(error: O::Error) -> CallError {
+    let mut error = error.into_call_error();
+    if error.http_status.is_none() {
+        error.http_status =
+            O::DESCRIPTOR.errors.iter().find(|spec| spec.code == error.code).map(|spec| spec.status);
+    }
+    error
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Bytes, CallError> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| CallError::internal(&error))
+}
+
+#[async_trait]
+impl<O: Operation, H: Handle<O>> ErasedHandler for Local<O, H> {
+    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError> {
+        let input = typed::<O>(input)?;
+        let output = self.hub.handle(call, input).await.map_err(declared::<O>)?;
+        Ok(Answer::Once(json(&output)?))
+    }
+}
+
+#[async_trait]
+impl<O: Operation, H: Subscribe<O>> ErasedHandler for LocalStream<O, H> {
+    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError> {
+        let input = typed::<O>(input)?;
+        let items = self.hub.subscribe(call, input).await.map_err(declared::<O>)?;
+        Ok(Answer::Stream(
+            items
+                .map(|item| match item {
+                    Ok(item) => json(&item),
+                    Err(error) => Err(declared::<O>(error)),
+                })
+                .boxed(),
+        ))
+    }
+}
+
+impl Answer {
+    /// The single output.
+    ///
+    /// # Errors
+    /// EXECUTION_ERROR where the operation answers with a stream.
+    pub fn once(self) -> Result<Bytes, CallError> {
+        match self {
+            Self::Once(output) => Ok(output),
+            Self::Stream(_) => {
+                Err(CallError::new(codes::BAD_REQUEST, "The operation is a subscription; subscribe to it instead."))
+            }
+        }
+    }
+
+    /// The stream of items.
+    ///
+    /// # Errors
+    /// BAD_REQUEST where the operation answers once.
+    pub fn stream(self) -> Result<ItemStream<Bytes, CallError>, CallError> {
+        match self {
+            Self::Stream(items) => Ok(items),
+            Self::Once(_) => {
+                Err(CallError::new(codes::BAD_REQUEST, "The operation is not a subscription; call it instead."))
+            }
+        }
+    }
+}
+
+impl Request {
+    /// The same with another id, for callers that choose their own.
+    #[must_use]
+    pub fn with_id(mut self, id: uuid::Uuid) -> Self {
+        self.id = id;
+        self
+    }
+}

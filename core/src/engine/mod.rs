@@ -1,0 +1,164 @@
+//! The one way in: find, authorise, validate, record, dispatch, record (design section 4).
+
+pub mod handler;
+mod observe;
+mod run;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use observe::{Observer, Outcome};
+
+use crate::{
+    CallError, Registry,
+    call::{Deadline, Transport},
+    identity::{Caller, Identity},
+    operation::ItemStream,
+    registry::Entry,
+    trace::TraceContext,
+};
+
+/// What a call answers with, as JSON text.
+pub enum Answer {
+    /// A single output.
+    Once(Bytes),
+    /// The items of a subscription.
+    Stream(ItemStream<Bytes, CallError>),
+}
+
+/// A call as a transport hands it in.
+pub struct Request {
+    /// Id of the call.
+    pub id: Uuid,
+    /// Id of the call that makes this one.
+    pub parent: Option<Uuid>,
+    /// Length of the chain of nested calls above.
+    pub depth: u8,
+    /// Input, not yet validated.
+    pub input: Value,
+    /// What the connection authenticated as.
+    pub caller: Caller,
+    /// When the call must have ended; the operation's own timeout may be sooner.
+    pub deadline: Option<Deadline>,
+    /// Cancels the call.
+    pub cancel: CancellationToken,
+    /// Free data from the caller.
+    pub metadata: Map<String, Value>,
+    /// Place in the distributed trace.
+    pub trace: Option<TraceContext>,
+    /// Surface by which it came in.
+    pub transport: Transport,
+}
+
+impl Request {
+    /// A request of this caller, with a fresh id and nothing else said.
+    #[must_use]
+    pub fn new(input: Value, caller: Caller, transport: Transport) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            parent: None,
+            depth: 0,
+            input,
+            caller,
+            deadline: None,
+            cancel: CancellationToken::new(),
+            metadata: Map::new(),
+            trace: None,
+            transport,
+        }
+    }
+}
+
+/// Bounds of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Timeout of queries and mutations that declare none.
+    pub call_timeout: Duration,
+    /// Calls that may run at once; more are answered with UNAVAILABLE.
+    pub calls_in_flight: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { call_timeout: Duration::from_secs(60), calls_in_flight: 4096 }
+    }
+}
+
+/// Runs calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    limits: Limits,
+    observers: Vec<Arc<dyn Observer>>,
+    running: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Engine {
+    /// An engine over these operations.
+    #[must_use]
+    pub fn new(registry: Registry, limits: Limits, observers: Vec<Arc<dyn Observer>>) -> Self {
+        let (running, total) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner: Arc::new(Inner { registry, limits, observers, running, total }) }
+    }
+
+    /// The operations.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Calls that run now.
+    #[must_use]
+    pub fn running(&self) -> u64 {
+        self.inner.running.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Calls begun since the start.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.inner.total.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The entry of an operation.
+    ///
+    /// # Errors
+    /// OPERATION_NOT_FOUND, with the nearest visible id where one is near.
+    pub fn find(&self, id: &str, caller: Option<&Identity>) -> Result<Arc<Entry>, CallError> {
+        self.inner.registry.get(id).ok_or_else(|| {
+            let mut error = CallError::operation_not_found(id);
+            if let (Some(near), Some(details)) =
+                (self.inner.registry.nearest(id, caller), error.details.as_mut())
+            {
+                error.message.push_str(&format!(" (did you mean {near}?)"));
+                details["suggestion"] = near.into();
+            }
+            error
+        })
+    }
+
+    /// Calls a query or mutation and answers with its output as JSON text.
+    ///
+    /// # Errors
+    /// What the operation answers, or an infrastructure error.
+    pub async fn call(&self, entry: Arc<Entry>, request: Request) -> Result<Bytes, CallError> {
+        if entry.kind() == crate::Kind::Subscription {
+            return Err(CallError::bad_request(format!(
+                "{} is a subscription; subscribe to it instead.",
+                entry.id()
+            )));
+        }
+        self.dispatch(entry, request).await?.once()
+    }
+}

@@ -1,0 +1,161 @@
+//! Running one call: from its request to its answer.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, sync::atomic::Ordering};
+
+use bytes::Bytes;
+use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use tokio::time::timeout_at;
+
+use super::{
+    Answer, Engine, Request,
+    observe::{Outcome, Running},
+};
+use crate::{
+    Call, CallError, Kind,
+    call::{CallInner, Deadline},
+    registry::Entry,
+};
+
+impl Engine {
+    /// Runs a call. Dropping the future, or the stream that it answers with, aborts it.
+    ///
+    /// # Errors
+    /// What the operation answers, or an infrastructure error.
+    pub async fn dispatch(&self, entry: Arc<Entry>, request: Request) -> Result<Answer, CallError> {
+        let own = match (entry.timeout(), entry.kind()) {
+            (Some(timeout), _) => Some(Deadline::after(timeout)),
+            (None, Kind::Subscription) => None,
+            (None, _) => Some(Deadline::after(self.inner.limits.call_timeout)),
+        };
+        let deadline = match (own, request.deadline) {
+            (Some(own), Some(asked)) => Some(own.min(asked)),
+            (own, asked) => own.or(asked),
+        };
+        let call = Call {
+            inner: Arc::new(CallInner {
+                id: request.id,
+                parent: request.parent,
+                depth: request.depth,
+                entry: entry.clone(),
+                caller: request.caller,
+                deadline,
+                cancel: request.cancel,
+                metadata: request.metadata,
+                trace: request.trace,
+                transport: request.transport,
+                engine: self.clone(),
+            }),
+        };
+        let mut running = Running::begin(call);
+        let answer = self.admitted(&entry, &running, request.input).await;
+        match answer {
+            Ok(Answer::Once(output)) => {
+                running.end(Outcome::Completed);
+                Ok(Answer::Once(output))
+            }
+            Ok(Answer::Stream(items)) => Ok(Answer::Stream(watch(items, running))),
+            Err(error) => {
+                running.end(Outcome::Failed(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn admitted(
+        &self,
+        entry: &Entry,
+        running: &Running,
+        input: serde_json::Value,
+    ) -> Result<Answer, CallError> {
+        let call = running.call();
+        entry.access().check(entry.id(), call.identity())?;
+        if self.inner.running.load(Ordering::Relaxed) > self.inner.limits.calls_in_flight {
+            let mut error =
+                CallError::new(crate::error::codes::UNAVAILABLE, "The hub runs as many calls as it may; try again.");
+            error.retry_after = Some(1);
+            return Err(error);
+        }
+        entry.validator()?.check(&input).map_err(CallError::validation)?;
+        let work = AssertUnwindSafe(entry.handler.serve(call, input)).catch_unwind();
+        let cancelled = call.cancelled().cancelled();
+        let bounded = async {
+            match call.deadline() {
+                Some(deadline) => timeout_at(deadline.0, work)
+                    .await
+                    .map_err(|_| CallError::timeout(deadline.epoch_ms())),
+                None => Ok(work.await),
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = bounded => match ended? {
+                Ok(answer) => answer,
+                Err(panic) => Err(panicked(&*panic)),
+            },
+            () = cancelled => Err(CallError::aborted("cancelled")),
+        }
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    CallError::internal(&format_args!("handler panicked: {text}"))
+}
+
+/// Ends a stream at the call's deadline or abort, and reports how it ended.
+fn watch(items: BoxStream<'static, Result<Bytes, CallError>>, running: Running) -> BoxStream<'static, Result<Bytes, CallError>> {
+    let stop = {
+        let (deadline, cancel) = (running.call().deadline(), running.call().cancelled().clone());
+        async move {
+            match deadline {
+                Some(deadline) => tokio::select! {
+                    () = cancel.cancelled_owned() => CallError::aborted("cancelled"),
+                    () = tokio::time::sleep_until(deadline.0) => CallError::timeout(deadline.epoch_ms()),
+                },
+                None => {
+                    cancel.cancelled_owned().await;
+                    CallError::aborted("cancelled")
+                }
+            }
+        }
+        .boxed()
+    };
+    let state = Watched { items: AssertUnwindSafe(items).catch_unwind().boxed(), stop: Some(stop), running };
+    futures::stream::unfold(state, Watched::next).boxed()
+}
+
+type Caught = Result<Result<Bytes, CallError>, Box<dyn std::any::Any + Send>>;
+
+struct Watched<S: Stream<Item = Caught>> {
+    items: S,
+    /// `None` once the stream has ended with an error.
+    stop: Option<futures::future::BoxFuture<'static, CallError>>,
+    running: Running,
+}
+
+impl<S: Stream<Item = Caught> + Unpin + Send> Watched<S> {
+    async fn next(mut self) -> Option<(Result<Bytes, CallError>, Self)> {
+        let stop = self.stop.as_mut()?;
+        let item = tokio::select! {
+            biased;
+            error = stop => Some(Err(error)),
+            item = self.items.next() => item.map(|caught| caught.unwrap_or_else(|panic| Err(panicked(&*panic)))),
+        };
+        match item {
+            None => {
+                self.running.end(Outcome::Completed);
+                None
+            }
+            Some(Ok(item)) => Some((Ok(item), self)),
+            Some(Err(error)) => {
+                self.running.end(Outcome::Failed(&error));
+                self.stop = None;
+                Some((Err(error), self))
+            }
+        }
+    }
+}
