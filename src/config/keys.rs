@@ -1,0 +1,239 @@
+//! The table of every key: its name, its place in [`Config`], its meaning.
+
+use super::value::{Raw, Shown, Size, Value};
+use super::{Config, Origin, Problem};
+
+/// One configuration key.
+pub struct Key {
+    /// Its dotted name in the file.
+    pub path: &'static str,
+    /// What it is for, in a sentence.
+    pub about: &'static str,
+    /// Variables that also set it, besides `ALKHUB_` and its path.
+    pub variables: &'static [&'static str],
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Whether it may stand in the file.
+    pub in_file: bool,
+    /// What a right value is.
+    pub expected: &'static str,
+    set: fn(&mut Config, &Raw) -> bool,
+    show: fn(&Config) -> Shown,
+}
+
+impl Key {
+    /// The variable of the key: `limits.body_bytes` is `ALKHUB_LIMITS__BODY_BYTES`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        match self.variables.first() {
+            Some(only) if !self.in_file => (*only).to_owned(),
+            _ => format!("ALKHUB_{}", self.path.replace('.', "__").to_uppercase()),
+        }
+    }
+
+    /// The value, as it may be shown.
+    #[must_use]
+    pub fn show(&self, config: &Config) -> Shown {
+        (self.show)(config)
+    }
+
+    pub(super) fn set(&self, config: &mut Config, raw: &Raw, origin: &Origin) -> Result<(), Problem> {
+        if (self.set)(config, raw) {
+            return Ok(());
+        }
+        let written = match raw {
+            Raw::Text(text) if text.trim().is_empty() => "it is empty".to_owned(),
+            // A secret may have been pasted with a typing error; it must not reach the log for that.
+            _ if self.secret => "its value cannot be used".to_owned(),
+            other => format!("{} cannot be used", other.quoted()),
+        };
+        Err(Problem {
+            origin: origin.clone(),
+            key: Some(self.path.to_owned()),
+            message: format!("{}: {written}", self.path),
+            help: format!("expected {}", self.expected),
+        })
+    }
+}
+
+fn assign<T: Value>(place: &mut T, raw: &Raw) -> bool {
+    T::read(raw).map(|value| *place = value).is_some()
+}
+
+fn expected<T: Value>(_: fn(&Config) -> &T) -> (&'static str, bool) {
+    (T::EXPECTED, T::SECRET)
+}
+
+macro_rules! key {
+    (@build $path:literal, $about:literal, $vars:expr, $in_file:expr, $expected:expr, $secret:expr, $set:expr, $show:expr) => {
+        Key { path: $path, about: $about, variables: $vars, in_file: $in_file, expected: $expected, secret: $secret, set: $set, show: $show }
+    };
+    // A size in bytes.
+    (size $path:literal = $($field:ident).+, $about:literal) => {
+        key!(@build $path, $about, &[], true, Size::EXPECTED, false,
+            |config, raw| Size::read(raw).map(|size| config.$($field).+ = size.0).is_some(),
+            |config| Size(config.$($field).+).show())
+    };
+    // A key that only the environment sets.
+    (env $variable:literal $path:literal = $($field:ident).+, $about:literal) => {
+        key!(@build $path, $about, &[$variable], false, expected(|config| &config.$($field).+).0, true,
+            |config, raw| assign(&mut config.$($field).+, raw),
+            |config| config.$($field).+.show())
+    };
+    ($path:literal = $($field:ident).+, $about:literal $(, $variable:literal)*) => {
+        key!(@build $path, $about, &[$($variable),*], true,
+            expected(|config| &config.$($field).+).0, expected(|config| &config.$($field).+).1,
+            |config, raw| assign(&mut config.$($field).+, raw),
+            |config| config.$($field).+.show())
+    };
+}
+
+/// Every key, in the order in which they are documented.
+#[must_use]
+pub fn all() -> Vec<Key> {
+    vec![
+        key!(
+            "server.listen" = server.listen,
+            "Address and port to listen on; port 0 takes a free one.",
+            "ALKHUB_LISTEN"
+        ),
+        key!(
+            "server.shutdown_grace" = server.shutdown_grace,
+            "How long running calls may take to finish once the hub is told to stop."
+        ),
+        key!(
+            "server.public_url" = server.public_url,
+            "The URL by which clients reach the hub, when a proxy stands in front of it."
+        ),
+        key!("data" = data, "Directory of everything the hub keeps on disk."),
+        key!(
+            "database.url" = database.url,
+            "`sqlite://...` or `postgres://...`; without it the file `alkhub.db` under `data`.",
+            "ALKHUB_DATABASE_URL"
+        ),
+        key!("database.max_connections" = database.max_connections, "Most connections open at once."),
+        key!(
+            "database.acquire_timeout" = database.acquire_timeout,
+            "How long a call waits for a connection before it is answered with UNAVAILABLE."
+        ),
+        key!(
+            "database.migrate" = database.migrate,
+            "Whether `serve` brings the schema up to date by itself."
+        ),
+        key!(size "limits.body_bytes" = limits.body_bytes, "Largest request body."),
+        key!(size "limits.header_bytes" = limits.header_bytes, "Largest request head."),
+        key!("limits.headers" = limits.headers, "Most headers of a request."),
+        key!("limits.json_depth" = limits.json_depth, "Deepest nesting of a JSON body."),
+        key!(size "limits.uri_bytes" = limits.uri_bytes, "Longest request target."),
+        key!(
+            "limits.header_timeout" = limits.header_timeout,
+            "How long a client may take to send the request head."
+        ),
+        key!(
+            "limits.body_timeout" = limits.body_timeout,
+            "How long a client may take to send the request body."
+        ),
+        key!(
+            "limits.idle_timeout" = limits.idle_timeout,
+            "How long a connection may stay open without a request."
+        ),
+        key!("limits.connections" = limits.connections, "Most connections open at once."),
+        key!("limits.batch_calls" = limits.batch_calls, "Most calls of one batch."),
+        key!(
+            "limits.call_timeout" = limits.call_timeout,
+            "Longest time a call may take, unless its operation declares a shorter one."
+        ),
+        key!(
+            "limits.calls_in_flight" = limits.calls_in_flight,
+            "Most calls that run at once; further ones are answered with UNAVAILABLE."
+        ),
+        key!("limits.subscriptions" = limits.subscriptions, "Most subscriptions that run at once."),
+        key!(
+            "limits.subscription_buffer" = limits.subscription_buffer,
+            "Items that wait for a client that does not read, before it is cut off."
+        ),
+        key!(
+            "limits.subscription_keep_alive" = limits.subscription_keep_alive,
+            "How often a silent subscription sends a comment, so that proxies keep it open."
+        ),
+        key!(
+            "compression.enabled" = compression.enabled,
+            "Whether answers are compressed for clients that accept it."
+        ),
+        key!(size "compression.min_bytes" = compression.min_bytes, "Smallest answer worth compressing."),
+        key!(
+            "cors.allowed_origins" = cors.allowed_origins,
+            "Web origins that may call the hub, or `*` for any; none unless set."
+        ),
+        key!("cors.allow_credentials" = cors.allow_credentials, "Whether browsers may send cookies along."),
+        key!("cors.max_age" = cors.max_age, "How long a browser may remember the permission."),
+        key!("metrics.public" = metrics.public, "Whether `/metrics` answers without a key."),
+        key!("docs.enabled" = docs.enabled, "Whether `/docs` and `/openapi.json` are served."),
+        key!("log.filter" = log.filter, "A level, or directives such as `info,alkhub=debug`.", "ALKHUB_LOG"),
+        key!(
+            "log.format" = log.format,
+            "How a line looks; `auto` is pretty on a terminal and JSON otherwise."
+        ),
+        key!(
+            "telemetry.otlp_endpoint" = telemetry.otlp_endpoint,
+            "Base URL of an OTLP collector, such as `http://127.0.0.1:4318`; nothing is exported without it.",
+            "OTEL_EXPORTER_OTLP_ENDPOINT"
+        ),
+        key!(
+            "telemetry.otlp_headers" = telemetry.otlp_headers,
+            "Headers of each export, `name=value` separated by commas.",
+            "OTEL_EXPORTER_OTLP_HEADERS"
+        ),
+        key!(
+            "telemetry.service_name" = telemetry.service_name,
+            "The `service.name` of the traces.",
+            "OTEL_SERVICE_NAME"
+        ),
+        key!(
+            "telemetry.sample_ratio" = telemetry.sample_ratio,
+            "Share of the traces that start here and are exported, 0 to 1."
+        ),
+        key!(
+            "secrets.master_key_file" = secrets.master_key_file,
+            "A file that holds the master key of what is stored encrypted.",
+            "ALKHUB_MASTER_KEY_FILE"
+        ),
+        key!(env "ALKHUB_MASTER_KEY" "secrets.master_key" = secrets.master_key, "The master key itself; only from the environment."),
+        key!(env "ALKHUB_BOOTSTRAP_KEY" "bootstrap_key" = bootstrap_key, "Presets the first admin key, `alk_<id>_<secret>`; only from the environment."),
+    ]
+}
+
+/// The key of a path.
+pub(super) fn find<'a>(keys: &'a [Key], path: &str) -> Option<&'a Key> {
+    keys.iter().find(|key| key.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_follow_one_pattern() {
+        let keys = all();
+        let mut names: Vec<String> = keys
+            .iter()
+            .flat_map(|key| key.variables.iter().map(|v| (*v).to_owned()).chain([key.variable()]))
+            .collect();
+        names.sort();
+        let before = names.len();
+        names.dedup();
+        // The two keys that only the environment sets have one name, listed twice; `ALKHUB_SECRETS__...` ones differ.
+        assert_eq!(before - names.len(), 2, "{names:?}");
+        assert!(keys.iter().all(|key| key.about.ends_with('.')));
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_quoted() {
+        let keys = all();
+        let key = find(&keys, "database.url").expect("known");
+        let problem = key
+            .set(&mut Config::default(), &Raw::List(vec![Raw::Text("hunter2".into())]), &Origin::Default)
+            .expect_err("a list");
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
+    }
+}

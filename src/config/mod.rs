@@ -1,0 +1,23 @@
+//! What the hub is told at its start: `alkhub.toml`, overridden by `ALKHUB_*` variables, overridden by flags.
+//!
+//! [`Config`] is plain typed data with safe defaults; nothing but [`load`] knows where its values came from.
+//! Every key is one line in [`keys`], from which the file reader, the variables, the suggestions, `alkhub config check`
+//! and the reference in docs/configuration.md all follow.
+
+mod env;
+mod file;
+mod keys;
+mod load;
+mod problem;
+mod rules;
+mod secret;
+mod settings;
+mod value;
+
+pub use env::CLIENT_VARIABLES;
+pub use keys::{Key, all as keys};
+pub use load::{Flag, Loaded, Sources, load};
+pub use problem::{Origin, Problem, Problems};
+pub use secret::Secret;
+pub use settings::*;
+pub use value::{Shown, duration_text, parse_duration, size_text};

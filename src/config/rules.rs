@@ -1,0 +1,140 @@
+//! What a value must be besides having the right type.
+
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::Config;
+
+/// A value of the right type that cannot work.
+pub(super) struct Fault {
+    pub(super) wrong: String,
+    pub(super) right: &'static str,
+}
+
+/// All values that cannot work, by key.
+pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
+    let mut faults = Vec::new();
+    let mut check = |key: &'static str, good: bool, wrong: String, right: &'static str| {
+        if !good {
+            faults.push((key, Fault { wrong, right }));
+        }
+    };
+    let limits = &config.limits;
+    for (key, value, least, right) in [
+        ("limits.body_bytes", limits.body_bytes, 1024, "1KiB or more"),
+        ("limits.header_bytes", limits.header_bytes, 1024, "1KiB or more"),
+        ("limits.uri_bytes", limits.uri_bytes, 256, "256 or more"),
+        ("limits.headers", limits.headers, 16, "16 or more"),
+        ("limits.json_depth", limits.json_depth, 4, "4 or more"),
+        ("limits.connections", limits.connections, 1, "1 or more"),
+        ("limits.batch_calls", limits.batch_calls, 1, "1 or more"),
+        ("limits.subscriptions", limits.subscriptions, 1, "1 or more"),
+        ("limits.subscription_buffer", limits.subscription_buffer, 1, "1 or more"),
+        ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
+    ] {
+        check(key, value >= least, format!("{value} is too small"), right);
+    }
+    check("limits.calls_in_flight", limits.calls_in_flight >= 1, "0 lets no call run".into(), "1 or more");
+    // serde_json stops at 128 of its own accord; a larger limit would promise what it does not keep.
+    let depth = limits.json_depth;
+    check("limits.json_depth", depth <= 127, format!("{depth} is too large"), "127 or less");
+    for (key, value) in [
+        ("limits.header_timeout", limits.header_timeout),
+        ("limits.body_timeout", limits.body_timeout),
+        ("limits.idle_timeout", limits.idle_timeout),
+        ("limits.call_timeout", limits.call_timeout),
+        ("limits.subscription_keep_alive", limits.subscription_keep_alive),
+        ("database.acquire_timeout", config.database.acquire_timeout),
+    ] {
+        let good = value >= Duration::from_millis(10);
+        check(key, good, "it is too short for anything to succeed".into(), "10ms or more");
+    }
+    let ratio = config.telemetry.sample_ratio;
+    let good = (0.0..=1.0).contains(&ratio);
+    check("telemetry.sample_ratio", good, format!("{ratio} is not a share"), "a number from 0 to 1");
+    for (key, url) in [
+        ("server.public_url", &config.server.public_url),
+        ("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint),
+    ] {
+        let good = url.as_deref().is_none_or(is_http_url);
+        check(key, good, "it is not an http or https URL".into(), "for example `https://hub.example.org`");
+    }
+    if let Some(url) = &config.database.url {
+        let schemes = ["sqlite:", "postgres://", "postgresql://"];
+        let good = schemes.iter().any(|scheme| url.expose().starts_with(scheme));
+        check(
+            "database.url",
+            good,
+            "it names no database that the hub knows".into(),
+            "`sqlite://path/to/file.db` or `postgres://user:password@host/database`",
+        );
+    }
+    if let Some(key) = &config.bootstrap_key {
+        check(
+            "bootstrap_key",
+            is_key(key.expose()),
+            "it is not a key".into(),
+            "`alk_<id>_<secret>`: an id of 16 to 32 of a-z and 0-9, a secret of 64 hex digits",
+        );
+    }
+    for origin in &config.cors.allowed_origins {
+        check(
+            "cors.allowed_origins",
+            origin == "*" || is_origin(origin),
+            format!("`{origin}` is not an origin"),
+            "scheme, host and port without a path, for example `https://app.example.org`, or `*`",
+        );
+    }
+    let any = config.cors.allowed_origins.iter().any(|origin| origin == "*");
+    check(
+        "cors.allow_credentials",
+        !(any && config.cors.allow_credentials),
+        "`*` would let every page act with the visitor's cookies".into(),
+        "`false`, or named origins in cors.allowed_origins",
+    );
+    if let Err(wrong) = log_filter(&config.log.filter) {
+        check(
+            "log.filter",
+            false,
+            wrong,
+            "a level (off, error, warn, info, debug, trace) or `info,target=level`",
+        );
+    }
+    faults
+}
+
+/// Checks a filter. A bare word that is no level would be taken for a target, and `inof` would silence everything.
+pub(super) fn log_filter(filter: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for part in filter.split(',').map(str::trim) {
+        let bare = !part.contains(['=', '[']);
+        if bare && !LEVELS.contains(&part.to_ascii_lowercase().as_str()) {
+            return Err(format!("`{part}` is not a level"));
+        }
+    }
+    EnvFilter::builder().parse(filter).map_err(|error| format!("`{filter}` cannot be used: {error}"))
+}
+
+fn is_http_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+fn is_origin(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text)
+}
+
+fn is_key(text: &str) -> bool {
+    let Some((id, secret)) = text.strip_prefix("alk_").and_then(|rest| rest.split_once('_')) else {
+        return false;
+    };
+    (16..=32).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && secret.len() == 64
+        && secret.bytes().all(|b| b.is_ascii_hexdigit())
+}

@@ -1,0 +1,274 @@
+//! The typed configuration and its defaults.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Secret;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Everything the hub is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens and how it stops.
+    pub server: Server,
+    /// Directory of everything the hub keeps on disk.
+    pub data: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// Bounds on what a client may make the hub do.
+    pub limits: Limits,
+    /// Compression of answers.
+    pub compression: Compression,
+    /// Which web pages of other origins may call the hub.
+    pub cors: Cors,
+    /// `/metrics`.
+    pub metrics: Metrics,
+    /// `/docs` and `/openapi.json`.
+    pub docs: Docs,
+    /// What is logged and in which form.
+    pub log: Log,
+    /// Export of traces.
+    pub telemetry: Telemetry,
+    /// The master key of what is stored encrypted.
+    pub secrets: Secrets,
+    /// Presets the first admin key (`ALKHUB_BOOTSTRAP_KEY`): `alk_<id>_<secret>`.
+    pub bootstrap_key: Option<Secret>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: Server::default(),
+            data: PathBuf::from("data"),
+            database: Database::default(),
+            limits: Limits::default(),
+            compression: Compression::default(),
+            cors: Cors::default(),
+            metrics: Metrics::default(),
+            docs: Docs::default(),
+            log: Log::default(),
+            telemetry: Telemetry::default(),
+            secrets: Secrets::default(),
+            bootstrap_key: None,
+        }
+    }
+}
+
+impl Config {
+    /// The database to open: the configured one, else the SQLite file under the data directory.
+    #[must_use]
+    pub fn database_url(&self) -> Secret {
+        self.database.url.clone().unwrap_or_else(|| {
+            // A URL path: `%`, `?` and `#` of a directory name would otherwise be read as URL syntax.
+            let path = self.data.join("alkhub.db").to_string_lossy().into_owned();
+            let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            Secret::new(format!("sqlite://{path}?mode=rwc"))
+        })
+    }
+}
+
+/// Where the hub listens and how it stops.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How long running calls may take to finish once the hub is told to stop.
+    pub shutdown_grace: Duration,
+    /// The URL by which clients reach the hub, when a proxy stands in front of it.
+    pub public_url: Option<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            shutdown_grace: Duration::from_secs(15),
+            public_url: None,
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// `sqlite://...` or `postgres://...`; without it the SQLite file under the data directory.
+    pub url: Option<Secret>,
+    /// Most connections open at once.
+    pub max_connections: u32,
+    /// How long a call waits for a connection before it is answered with UNAVAILABLE.
+    pub acquire_timeout: Duration,
+    /// Whether `serve` brings the schema up to date by itself.
+    pub migrate: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: None, max_connections: 16, acquire_timeout: Duration::from_secs(2), migrate: true }
+    }
+}
+
+/// Bounds on what a client may make the hub do.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request body.
+    pub body_bytes: usize,
+    /// Largest request head.
+    pub header_bytes: usize,
+    /// Most headers of a request.
+    pub headers: usize,
+    /// Deepest nesting of a JSON body.
+    pub json_depth: usize,
+    /// Longest request target.
+    pub uri_bytes: usize,
+    /// How long a client may take to send the request head.
+    pub header_timeout: Duration,
+    /// How long a client may take to send the request body.
+    pub body_timeout: Duration,
+    /// How long a connection may stay open without a request.
+    pub idle_timeout: Duration,
+    /// Most connections open at once.
+    pub connections: usize,
+    /// Most calls of one batch.
+    pub batch_calls: usize,
+    /// Longest time a call may take, unless its operation declares a shorter one.
+    pub call_timeout: Duration,
+    /// Most calls that run at once; further ones are answered with UNAVAILABLE.
+    pub calls_in_flight: u64,
+    /// Most subscriptions that run at once.
+    pub subscriptions: usize,
+    /// Items of a subscription that wait for a client that does not read, before it is cut off.
+    pub subscription_buffer: usize,
+    /// How often a silent subscription sends a comment, so that proxies keep it open.
+    pub subscription_keep_alive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 2 * MIB,
+            header_bytes: 16 * KIB,
+            headers: 100,
+            json_depth: 64,
+            uri_bytes: 8 * KIB,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            connections: 10_000,
+            batch_calls: 100,
+            call_timeout: Duration::from_secs(60),
+            calls_in_flight: 4096,
+            subscriptions: 1024,
+            subscription_buffer: 256,
+            subscription_keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Compression of answers.
+#[derive(Debug, Clone)]
+pub struct Compression {
+    /// Whether answers are compressed for clients that accept it.
+    pub enabled: bool,
+    /// Smallest answer worth compressing.
+    pub min_bytes: usize,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { enabled: true, min_bytes: 1024 }
+    }
+}
+
+/// Which web pages of other origins may call the hub. Off unless an origin is named.
+#[derive(Debug, Clone)]
+pub struct Cors {
+    /// `https://app.example.org`, or `*` for any.
+    pub allowed_origins: Vec<String>,
+    /// Whether browsers may send cookies and client certificates along.
+    pub allow_credentials: bool,
+    /// How long a browser may remember the permission.
+    pub max_age: Duration,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self { allowed_origins: Vec::new(), allow_credentials: false, max_age: Duration::from_secs(600) }
+    }
+}
+
+/// `/metrics`.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Whether it answers without a key.
+    pub public: bool,
+}
+
+/// `/docs` and `/openapi.json`.
+#[derive(Debug, Clone)]
+pub struct Docs {
+    /// Whether they are served.
+    pub enabled: bool,
+}
+
+impl Default for Docs {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// What is logged and in which form.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A level, or directives such as `info,alkhub::http=debug`.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Export of traces over OTLP.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Base URL of the collector, for example `http://127.0.0.1:4318`; without it nothing is exported.
+    pub otlp_endpoint: Option<String>,
+    /// Headers of each export, `name=value` separated by commas: where a collector wants a token.
+    pub otlp_headers: Option<Secret>,
+    /// The `service.name` of the traces.
+    pub service_name: String,
+    /// Share of traces that start here and are exported, 0 to 1.
+    pub sample_ratio: f64,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, otlp_headers: None, service_name: "alkhub".to_owned(), sample_ratio: 1.0 }
+    }
+}
+
+/// The master key of what is stored encrypted.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// A file that holds the master key.
+    pub master_key_file: Option<PathBuf>,
+    /// The master key itself: from `ALKHUB_MASTER_KEY`, else read from the file.
+    pub master_key: Option<Secret>,
+}
