@@ -1,1 +1,7 @@
-fn main(){}
+//! `cargo codegen`: see [`alkhub_codegen::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    alkhub_codegen::cli::main()
+}

@@ -1,0 +1,5 @@
+//! Generates this crate from `operations/` before it is compiled.
+
+fn main() {
+    alkhub_codegen::build::in_tree("../operations", "../generated");
+}
