@@ -98,12 +98,17 @@ impl<'a> File<'a> {
                     }),
                 }
             } else {
-                let names = keys.iter().filter(|key| key.in_file).map(|key| key.path);
+                let is_section = matches!(value.get_ref(), DeValue::Table(_));
+                let kind = if is_section { "section" } else { "key" };
+                // A whole unknown section is compared with sections: its keys are not the fault.
+                let section = |key: &'k Key| key.path.rsplit_once('.').map(|(section, _)| section);
+                let known = keys.iter().filter(|key| key.in_file);
+                let known = known.filter_map(|key| if is_section { section(key) } else { Some(key.path) });
                 problems.push(Problem {
                     origin: at_name,
                     key: None,
-                    message: format!("unknown key `{path}`"),
-                    help: super::load::suggest(&path, names),
+                    message: format!("unknown {kind} `{path}`"),
+                    help: super::load::suggest(&path, known),
                 });
             }
         }

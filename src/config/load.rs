@@ -117,6 +117,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         }
     }
     state.check_rules();
+    state.problems.sort_by_key(|problem| match problem.origin {
+        Origin::File { line, column, .. } => (0, line, column),
+        _ => (1, 0, 0),
+    });
     if state.problems.is_empty() { Ok(state.loaded) } else { Err(Problems(state.problems)) }
 }
 

@@ -12,6 +12,7 @@ mod problem;
 mod rules;
 mod secret;
 mod settings;
+mod units;
 mod value;
 
 pub use env::CLIENT_VARIABLES;
@@ -20,4 +21,5 @@ pub use load::{Flag, Loaded, Sources, load};
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;
 pub use settings::*;
-pub use value::{Shown, duration_text, parse_duration, size_text};
+pub use units::{duration_text, parse_duration, size_text};
+pub use value::Shown;

@@ -23,7 +23,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
     let limits = &config.limits;
     for (key, value, least, right) in [
         ("limits.body_bytes", limits.body_bytes, 1024, "1KiB or more"),
-        ("limits.header_bytes", limits.header_bytes, 1024, "1KiB or more"),
+        ("limits.header_bytes", limits.header_bytes, 8192, "8KiB or more"),
         ("limits.uri_bytes", limits.uri_bytes, 256, "256 or more"),
         ("limits.headers", limits.headers, 16, "16 or more"),
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),

@@ -1,0 +1,21 @@
+//! Which events become log lines.
+
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn};
+use tracing_subscriber::layer::Filter;
+
+/// Libraries whose details help nobody at `debug`: they would drown the hub's own lines, and some print what they send.
+const QUIET: [&str; 8] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tantivy", "sqlx", "tower"];
+
+/// The filter of `log.filter`, with chatty libraries kept to warnings unless it names them.
+pub(super) fn of<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, String> {
+    let chosen = EnvFilter::builder().parse(directives).map_err(|error| error.to_string())?;
+    let quiet: Vec<&'static str> = QUIET.into_iter().filter(|target| !directives.contains(target)).collect();
+    Ok(chosen.and(FilterFn::new(move |metadata| is_wanted(metadata, &quiet))))
+}
+
+fn is_wanted(metadata: &Metadata<'_>, quiet: &[&str]) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    // The exporter's failures are told once by `export`; the SDK would tell them at every attempt.
+    !root.starts_with("opentelemetry") && (*metadata.level() <= Level::WARN || !quiet.contains(&root))
+}
