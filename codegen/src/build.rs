@@ -62,7 +62,8 @@ fn try_out_dir(operations: &Path, options: &Options) -> Result<(), String> {
 }
 
 fn output(operations: &Path, options: &Options) -> Result<crate::FileTree, String> {
-    let sources = files::read(operations, &shown(operations)).map_err(|error| unreadable(operations, &error))?;
+    let sources =
+        files::read(operations, &shown(operations)).map_err(|error| unreadable(operations, &error))?;
     let outcome = run(&sources, options);
     let text: String = outcome.diagnostics.iter().map(diagnostic::human).collect();
     outcome.files.ok_or_else(|| format!("the operations are not right:\n\n{text}"))

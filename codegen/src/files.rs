@@ -44,7 +44,8 @@ pub fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn relative(directory: &Path, path: &Path) -> String {
     let inside = path.strip_prefix(directory).unwrap_or(path);
-    let parts: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let parts: Vec<_> =
+        inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     parts.join("/")
 }
 
@@ -73,7 +74,8 @@ pub fn compare(directory: &Path, tree: &FileTree) -> io::Result<Changes> {
     let mut changes = Changes::default();
     for (path, text) in tree.iter() {
         // A checkout may have turned line ends.
-        let same = fs::read_to_string(directory.join(path)).is_ok_and(|now| now.replace("\r\n", "\n") == text);
+        let same =
+            fs::read_to_string(directory.join(path)).is_ok_and(|now| now.replace("\r\n", "\n") == text);
         if !same {
             changes.write.push(path.to_owned());
         }

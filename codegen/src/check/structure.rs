@@ -97,7 +97,8 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
                 .help(format!("write {expected}"));
         }
         ValidationErrorKind::Enum { options } => {
-            let known: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let known: Vec<&str> =
+                options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let written = node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned);
             report
                 .error(codes::NOT_ONE_OF, at, format!("`{written}` is not one of {}", known.join(", ")))
@@ -144,7 +145,8 @@ fn known_keys(error: &ValidationError<'_>) -> Vec<String> {
         keys.sort();
         Some(keys)
     };
-    own(&OPERATION).unwrap_or_else(|| ["infrastructure", "status", "description", "details"].map(str::to_owned).to_vec())
+    own(&OPERATION)
+        .unwrap_or_else(|| ["infrastructure", "status", "description", "details"].map(str::to_owned).to_vec())
 }
 
 fn keyword_help(key: &str, known: &[&str]) -> String {

@@ -48,7 +48,7 @@ codes! {
     DUPLICATE_ITEM "OP0017" "A list names something twice.";
     KEYWORD "OP0020" "The schema keyword is not in the subset.";
     KEYWORD_TYPE "OP0021" "The schema keyword does not apply to this type.";
-    INPUT_OBJECT "OP0022" "The input is not an object.";
+    INPUT_OBJECT "OP0022" "An input or error details are not an object.";
     REQUIRED_UNKNOWN "OP0023" "A required property is not declared.";
     BOUNDS "OP0024" "A lower bound is above the upper bound.";
     INTEGER_BOUND "OP0025" "A bound of an integer is not a 64-bit integer.";

@@ -35,12 +35,8 @@ fn place(at: &Span) -> String {
 fn excerpt(line: &str, at: &Span) -> (String, usize, usize) {
     let column = at.column.saturating_sub(1);
     let start = if column > MAX_LINE - 40 { column - 40 } else { 0 };
-    let shown: String = line
-        .chars()
-        .skip(start)
-        .take(MAX_LINE)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let shown: String =
+        line.chars().skip(start).take(MAX_LINE).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let column = column - start;
     let room = shown.chars().count().saturating_sub(column).max(1);
     (shown, column, at.width.clamp(1, room))

@@ -13,7 +13,19 @@ use super::{Options, text};
 
 /// `pub const DESCRIPTOR`.
 pub(super) fn print(model: &Model, op: &Operation, options: &Options) -> TokenStream {
-    let Operation { id, namespace, name, version, title, description, since, idempotent, any_error, page, .. } = op;
+    let Operation {
+        id,
+        namespace,
+        name,
+        version,
+        title,
+        description,
+        since,
+        idempotent,
+        any_error,
+        page,
+        ..
+    } = op;
     let kind = names::ident(op.kind.variant());
     let mcp = names::ident(op.mcp.variant());
     let record = names::ident(op.record.variant());

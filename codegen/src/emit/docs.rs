@@ -22,3 +22,9 @@ pub(super) fn inner(text: &str) -> TokenStream {
     });
     quote!(#(#lines)*)
 }
+
+/// Inner documentation of a top module, whose code no one lints: it is printed, not written.
+pub(super) fn generated(text: &str) -> TokenStream {
+    let inner = inner(text);
+    quote!(#inner #![allow(clippy::all, nonstandard_style)])
+}

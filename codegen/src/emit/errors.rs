@@ -17,7 +17,7 @@ pub(super) fn has_type(error: &ErrorDef) -> bool {
 
 /// The module.
 pub(super) fn module(model: &Model, options: &Options, report: &mut Report) -> Module {
-    let inner = docs::inner("The error catalogue.");
+    let inner = docs::generated("The error catalogue.");
     let entries = model.errors.iter().map(|error| {
         let name = names::ident(&error.code);
         let doc = docs::doc(&error.description);

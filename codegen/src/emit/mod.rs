@@ -11,6 +11,7 @@ mod root;
 mod shared;
 mod surface;
 mod text;
+mod tidy;
 mod types;
 
 use std::collections::BTreeMap;

@@ -8,9 +8,10 @@ use super::{Module, Options, docs, text};
 
 /// The module file that holds the operations together.
 pub(super) fn module(namespace: &str, operations: &[&Operation], options: &Options) -> Module {
-    let inner = docs::inner(&format!("The operations of the namespace `{namespace}`."));
+    let inner = docs::generated(&format!("The operations of the namespace `{namespace}`."));
     let modules = operations.iter().map(|op| {
-        let (module, marker) = (names::ident(&names::module(&op.name)), names::ident(&names::upper_camel(&op.name)));
+        let (module, marker) =
+            (names::ident(&names::module(&op.name)), names::ident(&names::upper_camel(&op.name)));
         (module, marker)
     });
     let (modules, markers): (Vec<_>, Vec<_>) = modules.unzip();

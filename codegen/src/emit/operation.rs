@@ -21,7 +21,8 @@ pub(super) fn module(model: &Model, op: &Operation, options: &Options, report: &
         types::Wanted { name: "Input".to_owned(), schema: &op.input },
         types::Wanted { name: "Output".to_owned(), schema: &op.output },
     ];
-    let types = types::print(model, options, &wanted, &[("Error", op.at("errors")), (&name, op.at("type"))], report);
+    let types =
+        types::print(model, options, &wanted, &[("Error", op.at("errors")), (&name, op.at("type"))], report);
     let error = error(model, op, options);
     let descriptor = descriptor::print(model, op, options);
     let handler = match op.kind {

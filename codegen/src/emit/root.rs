@@ -19,23 +19,23 @@ pub(super) fn code(model: &Model, options: &Options) -> String {
     if options.single_file {
         return text::format(quote!(#hub #spoke));
     }
-    let inner = docs::inner("The contract as Rust: a module for each namespace, in it one for each operation.");
+    let inner =
+        docs::inner("The contract as Rust: a module for each namespace, in it one for each operation.");
     let groups = by_namespace(model);
     let namespaces = groups.keys().map(|namespace| names::ident(namespace));
-    let macros = handlers::print(model, Host::Hub);
-    let spoke_macros = has_spoke.then(|| handlers::print(model, Host::Spoke));
-    text::format(quote! {
+    let mut code = text::format(quote! {
         #inner
-        #[allow(clippy::all)]
         pub mod errors;
-        #[allow(clippy::all)]
         pub mod shared;
-        #(#[allow(clippy::all)] pub mod #namespaces;)*
+        #(pub mod #namespaces;)*
         #hub
         #spoke
-        #macros
-        #spoke_macros
-    })
+    });
+    code.push_str(&handlers::print(model, Host::Hub));
+    if has_spoke {
+        code.push_str(&handlers::print(model, Host::Spoke));
+    }
+    code
 }
 
 fn table(operations: &[&Operation], host: Host) -> TokenStream {
@@ -55,11 +55,11 @@ fn table(operations: &[&Operation], host: Host) -> TokenStream {
     let bounds = operations.iter().map(|op| {
         let marker = marker_path(op);
         match op.kind {
-            Kind::Subscription => quote!(::alkhub_core::Subscribe<self::#marker>),
-            _ => quote!(::alkhub_core::Handle<self::#marker>),
+            Kind::Subscription => quote!(H: ::alkhub_core::Subscribe<self::#marker>),
+            _ => quote!(H: ::alkhub_core::Handle<self::#marker>),
         }
     });
-    let bounds = (!operations.is_empty()).then(|| quote!(where H: #(#bounds)+*));
+    let bounds = (!operations.is_empty()).then(|| quote!(where #(#bounds,)*));
     let calls = operations.iter().map(|op| {
         let marker = marker_path(op);
         match op.kind {

@@ -8,7 +8,7 @@ use super::{Module, Options, docs, text, types};
 
 /// The module.
 pub(super) fn module(model: &Model, options: &Options, report: &mut Report) -> Module {
-    let inner = docs::inner("Types that several operations use.");
+    let inner = docs::generated("Types that several operations use.");
     let wanted: Vec<_> = model
         .shared
         .values()

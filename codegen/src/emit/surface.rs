@@ -27,8 +27,10 @@ pub(super) fn print(model: &Model) -> String {
 }
 
 fn row(op: &Operation) -> [String; 5] {
-    let route = op.http.as_ref().map_or_else(|| "-".to_owned(), |route| format!("{} {}", route.method, route.path));
-    let list = |words: &[Word], by: &str| words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(by);
+    let route =
+        op.http.as_ref().map_or_else(|| "-".to_owned(), |route| format!("{} {}", route.method, route.path));
+    let list =
+        |words: &[Word], by: &str| words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(by);
     let mut scopes = list(&op.access.required_scopes, ",");
     if !op.access.required_scopes_any.is_empty() {
         let any = list(&op.access.required_scopes_any, "|");

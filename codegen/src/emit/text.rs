@@ -6,12 +6,15 @@ use proc_macro2::{Literal, TokenStream, TokenTree};
 
 use crate::names;
 
-use super::{HEADER, Module};
+use super::{HEADER, Module, tidy};
 
 /// Formats tokens; what does not parse is given back as it is, for the compiler to complain about.
 pub(super) fn format(tokens: TokenStream) -> String {
     match syn::parse2::<syn::File>(tokens.clone()) {
-        Ok(file) => prettyplease::unparse(&file),
+        Ok(mut file) => {
+            tidy::shorten(&mut file);
+            tidy::space(&prettyplease::unparse(&file))
+        }
         Err(_) => tokens.to_string(),
     }
 }
@@ -54,14 +57,14 @@ pub(super) fn single_file(root: &str, modules: &[Module]) -> String {
         match module.path.get(1).map(String::as_str) {
             // A namespace: its operations follow, inside it.
             Some("mod") => {
-                let _ = writeln!(out, "#[allow(clippy::all)]\npub mod {} {{\n{}", names::ident(name), module.code);
+                let _ = writeln!(out, "pub mod {} {{\n{}", names::ident(name), module.code);
                 open = Some(name);
             }
             Some(operation) => {
                 let _ = writeln!(out, "pub mod {} {{\n{}}}", names::ident(operation), module.code);
             }
             None => {
-                let _ = writeln!(out, "#[allow(clippy::all)]\npub mod {} {{\n{}}}", names::ident(name), module.code);
+                let _ = writeln!(out, "pub mod {} {{\n{}}}", names::ident(name), module.code);
             }
         }
     }

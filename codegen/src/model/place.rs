@@ -39,7 +39,9 @@ impl Place {
         let at = Span::file(shown);
         match parts.as_slice() {
             ["_schema", ..] => Self::Ignored,
-            [.., file] if file.starts_with('.') || file.ends_with('~') || file.to_lowercase().ends_with(".md") => {
+            [.., file]
+                if file.starts_with('.') || file.ends_with('~') || file.to_lowercase().ends_with(".md") =>
+            {
                 Self::Ignored
             }
             ["_shared", "errors.yaml"] => Self::Errors,
@@ -76,13 +78,21 @@ impl Place {
         if RESERVED_NAMESPACES.contains(&namespace) {
             sound = false;
             report
-                .error(codes::NAME, &at, format!("the namespace `{namespace}` is taken by the generated crate"))
+                .error(
+                    codes::NAME,
+                    &at,
+                    format!("the namespace `{namespace}` is taken by the generated crate"),
+                )
                 .help("choose another namespace");
         }
         if RESERVED_NAMES.contains(&names::upper_camel(name).as_str()) {
             sound = false;
             report
-                .error(codes::NAME, &at, format!("an operation cannot be called `{name}`: its module has that already"))
+                .error(
+                    codes::NAME,
+                    &at,
+                    format!("an operation cannot be called `{name}`: its module has that already"),
+                )
                 .help("say what is done with it, for example `getInput`");
         }
         if !sound {

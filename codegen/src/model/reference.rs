@@ -42,7 +42,11 @@ pub(super) fn read(model: &mut Model, file: &Node, report: &mut Report) {
         }
         if let Some(other) = model.shared.get(name) {
             report
-                .error(codes::COLLISION, at, format!("the type `{name}` is declared in {} too", other.at.file))
+                .error(
+                    codes::COLLISION,
+                    at,
+                    format!("the type `{name}` is declared in {} too", other.at.file),
+                )
                 .help("a name means one type everywhere: rename one of the two");
             continue;
         }
@@ -80,15 +84,14 @@ impl Model {
         };
         let from = &reference.at.file;
         let target = if file.is_empty() { Some(from.to_string()) } else { join(from, file) };
-        let Some(target) = target.filter(|target| target.contains("_shared/") || is_root_shared(target)) else {
+        let Some(target) = target else {
             return dangling(format!("`{text}` leads out of the shared types"), form.to_owned());
         };
         match self.shared.get(name) {
             Some(shared) if *shared.at.file == *target => Ok(shared),
-            Some(shared) => dangling(
-                format!("`{name}` is not in {target}"),
-                format!("it is in {}", shared.at.file),
-            ),
+            Some(shared) => {
+                dangling(format!("`{name}` is not in {target}"), format!("it is in {}", shared.at.file))
+            }
             None => {
                 let names: Vec<&str> = self.shared.keys().map(String::as_str).collect();
                 dangling(format!("there is no shared type `{name}`"), suggest::help(name, &names))
@@ -101,10 +104,6 @@ impl Model {
     pub fn target(&self, schema: &Node) -> Option<&Shared> {
         self.resolve(schema.get("$ref")?).ok()
     }
-}
-
-fn is_root_shared(target: &str) -> bool {
-    target.starts_with("_shared/")
 }
 
 /// A path relative to a file; `None` if it climbs out of the tree.

@@ -29,11 +29,13 @@ impl Route {
             return None;
         }
         let Some((method, path)) = text.split_once(' ') else {
-            fault(report, &node.at, format!("`{text}` is not a route")).help("write `METHOD /path`, or `none`");
+            fault(report, &node.at, format!("`{text}` is not a route"))
+                .help("write `METHOD /path`, or `none`");
             return None;
         };
         if !METHODS.contains(&method) {
-            fault(report, &node.at, format!("unknown method `{method}`")).help(suggest::help(method, METHODS));
+            fault(report, &node.at, format!("unknown method `{method}`"))
+                .help(suggest::help(method, METHODS));
             return None;
         }
         match parameters(path) {

@@ -99,7 +99,8 @@ pub fn is_named(schema: &Node) -> bool {
         SchemaKind::String => alternatives(schema).is_some(),
         SchemaKind::Object => {
             let has_properties = schema.get("properties").is_some_and(|p| !p.entries().is_empty());
-            let closed = matches!(schema.get("additionalProperties").map(|n| &n.data), Some(Data::Bool(false)));
+            let closed =
+                matches!(schema.get("additionalProperties").map(|n| &n.data), Some(Data::Bool(false)));
             has_properties || closed
         }
         _ => false,

@@ -17,10 +17,12 @@ impl Model {
     /// its own.
     #[must_use]
     pub fn tag_name(&self, union: &Node) -> Option<String> {
-        let branches: Vec<&Node> = union.get("oneOf")?.items().iter().map(|branch| self.follow(branch)).collect();
+        let branches: Vec<&Node> =
+            union.get("oneOf")?.items().iter().map(|branch| self.follow(branch)).collect();
         let candidates = branches.first()?.get("properties")?.entries();
         let tags = |name: &str| {
-            let mut values: Vec<String> = branches.iter().filter_map(|branch| tag_value(branch, name)).collect();
+            let mut values: Vec<String> =
+                branches.iter().filter_map(|branch| tag_value(branch, name)).collect();
             let all = values.len() == branches.len();
             values.sort();
             values.dedup();

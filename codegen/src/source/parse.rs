@@ -125,9 +125,7 @@ impl Builder<'_> {
             return false;
         }
         if let Some(Frame::Map(_, _, _, None)) = self.stack.last() {
-            self.report
-                .error(codes::KEY_TYPE, at, "a key is a list or a mapping")
-                .help("keys are strings");
+            self.report.error(codes::KEY_TYPE, at, "a key is a list or a mapping").help("keys are strings");
             return false;
         }
         self.stack.push(frame);
@@ -136,7 +134,11 @@ impl Builder<'_> {
 
     fn scalar(&mut self, text: Cow<'_, str>, style: ScalarStyle, at: Span) {
         let is_key = matches!(self.stack.last(), Some(Frame::Map(_, _, _, None)));
-        let data = if style == ScalarStyle::Plain { scalar::resolve(&text) } else { Ok(Data::Str(text.to_string())) };
+        let data = if style == ScalarStyle::Plain {
+            scalar::resolve(&text)
+        } else {
+            Ok(Data::Str(text.to_string()))
+        };
         let data = data.unwrap_or_else(|message| {
             self.broken = true;
             self.report.error(codes::NUMBER, &at, message).help("quote it if text is meant");

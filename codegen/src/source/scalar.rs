@@ -51,7 +51,8 @@ fn is_float(text: &str) -> bool {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
-    let exponent_fits = exponent
-        .is_none_or(|exponent| all(exponent.strip_prefix(['-', '+']).unwrap_or(exponent), |c| c.is_ascii_digit()));
+    let exponent_fits = exponent.is_none_or(|exponent| {
+        all(exponent.strip_prefix(['-', '+']).unwrap_or(exponent), |c| c.is_ascii_digit())
+    });
     digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && exponent_fits
 }

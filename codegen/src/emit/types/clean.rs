@@ -36,12 +36,15 @@ pub(super) fn clean(file: File, described: &Described) -> File {
 }
 
 fn is_kept(item: &ItemImpl) -> bool {
-    let name = item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).map(|last| last.ident.to_string());
+    let name =
+        item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last()).map(|last| last.ident.to_string());
     matches!(name.as_deref(), Some("Display" | "Default"))
 }
 
 fn described_type(name: &Ident, described: &Described) -> String {
     match described.types.get(&name.to_string()).map(|text| text.trim()) {
+        Some("") | None if name == "Input" => "What the operation takes.".to_owned(),
+        Some("") | None if name == "Output" => "What the operation answers with.".to_owned(),
         Some("") | None => format!("The type `{name}`."),
         Some(text) => text.to_owned(),
     }

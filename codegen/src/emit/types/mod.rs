@@ -37,7 +37,8 @@ pub(super) fn print(
     for (name, at) in taken {
         shaper.claim(name, at);
     }
-    let shapes: Vec<_> = wanted.iter().map(|want| (want.name.clone(), shaper.root(&want.name, want.schema))).collect();
+    let shapes: Vec<_> =
+        wanted.iter().map(|want| (want.name.clone(), shaper.root(&want.name, want.schema))).collect();
     let described = shaper.finish();
     match space::print(&options.root, shapes, &described.references) {
         Ok(raw) => {

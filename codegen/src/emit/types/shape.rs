@@ -46,7 +46,11 @@ impl<'a> Shaper<'a> {
     pub(super) fn claim(&mut self, name: &str, at: &Span) {
         if let Some(other) = self.names.insert(name.to_owned(), at.clone()) {
             self.report
-                .error(codes::COLLISION, at, format!("this becomes the Rust type `{name}`, and so does another schema"))
+                .error(
+                    codes::COLLISION,
+                    at,
+                    format!("this becomes the Rust type `{name}`, and so does another schema"),
+                )
                 .help(format!("rename a property, here or at line {}", other.line));
         }
     }
@@ -197,7 +201,12 @@ impl<'a> Shaper<'a> {
             let branch = model.follow(branch);
             let Some((tag, value)) = model.tag(schema, branch) else { continue };
             let mut inner = json!({ "type": "object" });
-            self.properties(&format!("{name}{}", value.to_upper_camel_case()), branch, Some(&tag), &mut inner);
+            self.properties(
+                &format!("{name}{}", value.to_upper_camel_case()),
+                branch,
+                Some(&tag),
+                &mut inner,
+            );
             inner["properties"][&tag] = json!({ "type": "string", "enum": [value] });
             if let Some(required) = inner["required"].as_array_mut() {
                 required.push(Value::String(tag));
