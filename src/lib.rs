@@ -1,1 +1,14 @@
+//! alkhub: one server through which people, programs and AI agents reach every capability of every connected machine.
 
+pub mod cli;
+pub mod config;
+mod convert;
+pub mod crypto;
+pub mod hub;
+pub mod keys;
+mod operations;
+pub mod search;
+pub mod server;
+pub mod storage;
+pub mod telemetry;
+pub mod transport;

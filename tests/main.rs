@@ -1,1 +1,4 @@
+//! End-to-end tests: a real hub on a real socket, on every database that the environment offers.
 
+mod http;
+mod support;

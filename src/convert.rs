@@ -1,0 +1,51 @@
+//! Between what the hub keeps and what operations answer with.
+
+use alkhub_api::shared;
+use alkhub_core::{CallError, ResponseEnvelope, registry::Entry};
+use serde_json::json;
+
+/// Wraps the output of an operation. An output that is an envelope already passes unchanged.
+///
+/// # Errors
+/// EXECUTION_ERROR where the output is not JSON, which no handler makes.
+pub fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnvelope, CallError> {
+    let data: serde_json::Value = serde_json::from_slice(output).map_err(|error| CallError::internal(&error))?;
+    let is_envelope = data.as_object().is_some_and(|map| {
+        map.contains_key("data")
+            && map.get("meta").is_some_and(|meta| {
+                meta["source"].as_str().is_some_and(|source| ["local", "http", "mcp"].contains(&source))
+            })
+    });
+    let value = if is_envelope {
+        data
+    } else {
+        serde_json::to_value(ResponseEnvelope::local(operation_id, data))
+            .map_err(|error| CallError::internal(&error))?
+    };
+    serde_json::from_value(value).map_err(|error| CallError::internal(&error))
+}
+
+/// An operation as lists show it.
+///
+/// # Errors
+/// EXECUTION_ERROR where the shared type does not fit, which code generation rules out.
+pub fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
+    let descriptor = entry.descriptor();
+    serde_json::from_value(json!({
+        "id": descriptor.id,
+        "namespace": descriptor.namespace,
+        "name": descriptor.name,
+        "type": descriptor.kind.as_str(),
+        "title": descriptor.title,
+        "description": descriptor.description,
+        "tags": descriptor.tags,
+    }))
+    .map_err(|error| CallError::internal(&error))
+}
+
+/// Counters and times as JSON integers, which end at 2^53 - 1 here.
+#[must_use]
+pub fn signed(number: u64) -> i64 {
+    const LARGEST: i64 = 9_007_199_254_740_991;
+    i64::try_from(number).unwrap_or(LARGEST).min(LARGEST)
+}

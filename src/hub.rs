@@ -1,0 +1,25 @@
+//! What handlers work with.
+
+use parking_lot::Mutex;
+
+use crate::{keys::KeyStore, search::Index, storage::Database};
+
+/// The hub's own state; handlers are implemented on it.
+pub struct Hub {
+    /// Everything that outlives the process.
+    pub database: Database,
+    /// Keys, with their cache.
+    pub keys: KeyStore,
+    /// Moment of the start in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// Search index of the registry's last known generation.
+    pub(crate) index: Mutex<Option<std::sync::Arc<Index>>>,
+}
+
+impl Hub {
+    /// A hub over this database.
+    #[must_use]
+    pub fn new(database: Database, keys: KeyStore) -> Self {
+        Self { database, keys, started_ms: alkhub_core::call::now_ms(), index: Mutex::new(None) }
+    }
+}

@@ -1,0 +1,142 @@
+//! A running hub: started from a configuration, stopped gracefully.
+
+mod accept;
+mod error;
+mod signal;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use alkhub_core::{Engine, Registry, engine::Limits as EngineLimits};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use error::StartError;
+
+use crate::{
+    config::Config,
+    hub::Hub,
+    keys::{self, Bootstrap, KeyStore},
+    storage::Database,
+    transport::http::{self, HttpState, HubOperations, Metrics, OperationSet},
+};
+
+/// A hub that serves.
+pub struct Server {
+    address: SocketAddr,
+    first_key: Option<String>,
+    stop: CancellationToken,
+    serving: JoinHandle<bool>,
+    keys: KeyStore,
+}
+
+/// Serves the hub's own operations until a signal asks to stop.
+///
+/// # Errors
+/// What kept the hub from starting, and how to mend it.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    let server = Server::start::<HubOperations>(config).await?;
+    // The one time that the key is shown, and not by way of the log.
+    if let Some(key) = &server.first_key {
+        println!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n");
+    }
+    println!("alkhub {} serves on http://{}", env!("CARGO_PKG_VERSION"), server.address);
+    signal::stop_asked().await;
+    tracing::info!("stopping; running calls may finish");
+    tokio::select! {
+        finished = server.stop() => {
+            if !finished {
+                tracing::warn!("stopped before all running calls had finished");
+            }
+        }
+        () = signal::stop_asked() => tracing::warn!("stopped at once, by a second signal"),
+    }
+    Ok(())
+}
+
+impl Server {
+    /// Starts to serve a set of operations.
+    ///
+    /// # Errors
+    /// What kept the hub from starting, and how to mend it.
+    pub async fn start<S: OperationSet>(config: Config) -> Result<Self, StartError> {
+        // The port first: a second hub by mistake should fail before it touches the database.
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+        let database = open(&config).await?;
+        let preset = config.bootstrap_key.as_ref().map(|key| key.expose().to_owned());
+        let first_key = match keys::ensure_admin(&database, preset.as_deref()).await {
+            Ok(Bootstrap::Created { token }) => Some(token),
+            Ok(_) => None,
+            Err(error) => return Err(StartError::Keys(error.to_string())),
+        };
+        let stop = CancellationToken::new();
+        let keys = KeyStore::start(database.clone(), stop.clone());
+        let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        let hub = Arc::new(Hub::new(database.clone(), keys.clone()));
+        let mut registry = Registry::new();
+        S::register(&hub, &mut registry);
+        let limits = EngineLimits {
+            call_timeout: config.limits.call_timeout,
+            calls_in_flight: config.limits.calls_in_flight,
+        };
+        let engine = Engine::new(registry, limits, vec![Arc::new(metrics.clone())]);
+        let config = Arc::new(config);
+        let state = HttpState {
+            engine,
+            keys: keys.clone(),
+            database,
+            config: config.clone(),
+            metrics,
+            stopping: stop.clone(),
+        };
+        let routes = http::routes::<S>(&state).map_err(StartError::Config)?;
+        let serving = tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                let grace: Duration = config.server.shutdown_grace;
+                accept::serve(listener, routes, &config.limits, stop, grace).await
+            }
+        });
+        tracing::info!(%address, "serving");
+        Ok(Self { address, first_key, stop, serving, keys })
+    }
+
+    /// Where the hub listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin key that this start made, if it was the first.
+    #[must_use]
+    pub fn first_key(&self) -> Option<&str> {
+        self.first_key.as_deref()
+    }
+
+    /// Stops gracefully; answers whether all running calls finished in time.
+    pub async fn stop(self) -> bool {
+        self.stop.cancel();
+        let finished = self.serving.await.unwrap_or(false);
+        self.keys.flush().await;
+        finished
+    }
+}
+
+async fn open(config: &Config) -> Result<Database, StartError> {
+    let database = Database::connect(&config.database_settings())
+        .await
+        .map_err(|error| StartError::Database(error.to_string()))?;
+    if config.database.migrate {
+        let applied = database.migrate().await.map_err(|error| StartError::Database(error.to_string()))?;
+        if !applied.is_empty() {
+            tracing::info!(steps = applied.len(), "database migrated");
+        }
+    } else if !database.pending().await.map_err(|error| StartError::Database(error.to_string()))?.is_empty() {
+        return Err(StartError::Unmigrated);
+    }
+    Ok(database)
+}

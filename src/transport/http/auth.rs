@@ -1,0 +1,34 @@
+//! Who sent this request: `Authorization: Bearer alk_<id>_<secret>`.
+
+use alkhub_core::{CallError, error::codes, identity::Caller};
+use poem::http::{HeaderMap, header};
+
+use crate::keys::{KeyStore, VerifyError};
+
+/// The verified identity, or `None` where the request carries no credentials. Credentials that are not valid are
+/// an error also for operations that ask for none: the caller meant to be somebody.
+///
+/// # Errors
+/// ACCESS_DENIED (401), or UNAVAILABLE when the key cannot be looked up.
+pub async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| denied("The Authorization header must be `Bearer alk_<id>_<secret>`."))?;
+    match keys.verify(token).await {
+        Ok(identity) => Ok(Some(identity)),
+        Err(VerifyError::Store(error)) => Err(error),
+        // One sentence for all of them: an attacker learns nothing about which keys exist.
+        Err(_) => Err(denied("The key is not valid: it is malformed, unknown, expired or revoked.")),
+    }
+}
+
+fn denied(message: &str) -> CallError {
+    let mut error = CallError::new(codes::ACCESS_DENIED, message);
+    error.unauthenticated = true;
+    error
+}

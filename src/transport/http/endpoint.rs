@@ -1,0 +1,81 @@
+//! The one endpoint that serves every declared route.
+
+use std::sync::Arc;
+
+use alkhub_core::{
+    CallError, Descriptor, Kind,
+    call::Transport,
+    engine::{Answer, Request as CallRequest},
+    registry::Entry,
+    trace::TraceContext,
+};
+use bytes::Bytes;
+use poem::{Endpoint, Request, Response, http::Method};
+use uuid::Uuid;
+
+use super::{HttpState, auth, bind::Binding, compress::Compressible, front::RequestId, problem, sse};
+
+/// A declared route.
+pub struct OperationEndpoint {
+    state: HttpState,
+    entry: Arc<Entry>,
+    binding: Binding,
+}
+
+impl OperationEndpoint {
+    /// The endpoint of an operation; `None` where nothing serves the operation.
+    #[must_use]
+    pub fn new(state: HttpState, descriptor: &Descriptor, method: &Method) -> Option<Self> {
+        let entry = state.engine.registry().get(descriptor.id)?;
+        Some(Self { binding: Binding::new(descriptor, method), state, entry })
+    }
+
+    async fn serve(&self, request: &mut Request, id: Uuid) -> Result<Response, CallError> {
+        let caller = auth::identify(request.headers(), &self.state.keys).await?;
+        // Before the body is read: who may not call need not be listened to.
+        self.entry.access().check(self.entry.id(), caller.as_deref())?;
+        let input = self.binding.read(request, &self.state.config.limits).await?;
+        let mut call = CallRequest::new(input, caller, Transport::Http).with_id(id);
+        call.trace = request
+            .headers()
+            .get("traceparent")
+            .and_then(|value| value.to_str().ok())
+            .and_then(TraceContext::parse);
+        let answer = self.state.engine.dispatch(self.entry.clone(), call).await?;
+        Ok(match answer {
+            Answer::Once(output) => json(output),
+            Answer::Stream(items) => sse::response(items, id, self.state.stopping.clone()),
+        })
+    }
+}
+
+/// A JSON answer.
+#[must_use]
+pub fn json(output: Bytes) -> Response {
+    let length = output.len();
+    let mut response = Response::builder().content_type("application/json").body(output);
+    response.extensions_mut().insert(Compressible(length));
+    response
+}
+
+impl Endpoint for OperationEndpoint {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
+        let answer = self.serve(&mut request, id).await;
+        Ok(answer.unwrap_or_else(|error| {
+            log_refusal(self.entry.id(), self.entry.kind(), id, &error);
+            problem::response(&error, id)
+        }))
+    }
+}
+
+fn log_refusal(operation: &str, kind: Kind, request_id: Uuid, error: &CallError) {
+    let (status, code) = (error.status(), &*error.code);
+    if status >= 500 {
+        tracing::warn!(operation, kind = kind.as_str(), %request_id, status, code, "call answered with an error");
+    } else {
+        tracing::debug!(operation, kind = kind.as_str(), %request_id, status, code, "call refused");
+    }
+}

@@ -1,0 +1,63 @@
+//! HTTP: REST routes and the gateway as declared, the document that describes them, and the pages around.
+
+mod api;
+mod auth;
+mod bind;
+mod body;
+mod compress;
+mod docs;
+mod endpoint;
+mod front;
+mod health;
+mod metrics;
+pub mod openapi;
+pub mod problem;
+mod sse;
+mod state;
+
+use poem::{EndpointExt, Route, endpoint::BoxEndpoint, middleware::Cors};
+
+pub use api::{HubOperations, OperationSet};
+pub use metrics::Metrics;
+pub use openapi::openapi_json;
+pub use state::HttpState;
+
+/// Everything that the hub answers over HTTP.
+///
+/// # Errors
+/// A sentence where an allowed origin of the configuration is not one.
+pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static, poem::Response>, String> {
+    let service = openapi::service::<S>(state.clone());
+    let routes = Route::new()
+        .nest_no_strip("/api", service)
+        .at("/openapi.json", poem::get(docs::document::<S>()))
+        .at("/docs", poem::get(docs::page::<S>(state.config.docs.enabled)))
+        .at("/docs/errors/:code", poem::get(docs::ErrorPage))
+        .at("/", poem::get(docs::Home))
+        .at("/healthz", poem::get(health::Live))
+        .at("/readyz", poem::get(health::Ready(state.clone())))
+        .at("/metrics", poem::get(metrics::Page(state.clone())));
+    let front = front::Front::new(routes, state.clone(), S::operations());
+    let origins = &state.config.cors.allowed_origins;
+    if origins.is_empty() {
+        return Ok(front.boxed());
+    }
+    let mut cors = Cors::new()
+        .allow_methods([
+            poem::http::Method::GET,
+            poem::http::Method::POST,
+            poem::http::Method::PUT,
+            poem::http::Method::PATCH,
+            poem::http::Method::DELETE,
+        ])
+        .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"])
+        .expose_headers(["x-request-id", "retry-after"])
+        .max_age(600);
+    for origin in origins {
+        origin
+            .parse::<poem::http::HeaderValue>()
+            .map_err(|_| format!("cors.allowed_origins: {origin:?} is not an origin such as https://app.example"))?;
+        cors = if origin == "*" { cors.allow_origins_fn(|_| true) } else { cors.allow_origin(origin.as_str()) };
+    }
+    Ok(front.with(cors).map_to_response().boxed())
+}

@@ -1,0 +1,26 @@
+//! What every HTTP endpoint shares.
+
+use std::sync::Arc;
+
+use alkhub_core::Engine;
+use tokio_util::sync::CancellationToken;
+
+use super::Metrics;
+use crate::{config::Config, keys::KeyStore, storage::Database};
+
+/// Shared by all endpoints; cheap to clone.
+#[derive(Clone)]
+pub struct HttpState {
+    /// Runs the calls.
+    pub engine: Engine,
+    /// Verifies keys.
+    pub keys: KeyStore,
+    /// For the readiness page.
+    pub database: Database,
+    /// Limits and switches.
+    pub config: Arc<Config>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Cancelled when the hub begins to stop; streams end then.
+    pub stopping: CancellationToken,
+}

@@ -1,0 +1,5 @@
+//! Generates the kit's operations.
+
+fn main() {
+    alkhub_codegen::build::out_dir("operations");
+}

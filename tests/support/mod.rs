@@ -1,0 +1,24 @@
+//! A hub to test against.
+
+pub mod database;
+pub mod hub;
+
+use std::time::{Duration, Instant};
+
+/// Waits until a condition holds; a loaded machine only makes it wait longer.
+#[track_caller]
+pub fn until<'a>(
+    what: &'a str,
+    bound: Duration,
+    mut condition: impl AsyncFnMut() -> bool + 'a,
+) -> impl Future<Output = Duration> + 'a {
+    let place = std::panic::Location::caller();
+    async move {
+        let begun = Instant::now();
+        while !condition().await {
+            assert!(begun.elapsed() < bound, "{place}: {what}: not within {bound:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        begun.elapsed()
+    }
+}
