@@ -1,1 +1,7 @@
-fn main(){}
+//! The `alkhub` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    alkhub::cli::main()
+}

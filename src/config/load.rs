@@ -76,8 +76,15 @@ impl Loaded {
     }
 }
 
-/// Reads everything, and tells everything that is wrong.
+/// Reads everything, and refuses it with everything that is wrong.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let (loaded, problems) = examine(sources);
+    if problems.is_empty() { Ok(loaded) } else { Err(Problems(problems)) }
+}
+
+/// What can be read, and everything that is wrong: for commands that look for faults.
+#[must_use]
+pub fn examine(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let keys = keys::all();
     let mut state = State {
         loaded: Loaded {
@@ -121,7 +128,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         Origin::File { line, column, .. } => (0, line, column),
         _ => (1, 0, 0),
     });
-    if state.problems.is_empty() { Ok(state.loaded) } else { Err(Problems(state.problems)) }
+    (state.loaded, state.problems)
 }
 
 struct State {

@@ -17,7 +17,7 @@ mod value;
 
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
-pub use load::{Flag, Loaded, Sources, load};
+pub use load::{Flag, Loaded, Sources, examine, load};
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;
 pub use settings::*;

@@ -264,6 +264,15 @@ impl Default for Telemetry {
     }
 }
 
+impl Telemetry {
+    /// The headers of each export; a part that is not `name=value` is left out.
+    pub fn headers(&self) -> impl Iterator<Item = (String, String)> {
+        let text = self.otlp_headers.as_ref().map_or("", |headers| headers.expose());
+        let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+    }
+}
+
 /// The master key of what is stored encrypted.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {

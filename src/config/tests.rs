@@ -28,7 +28,7 @@ fn problems(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let problems = load_with(file, variables, &[]).expect_err("a problem").0;
     let short = |problem: Problem| {
         let text = problem.to_string();
-        text.find("alkhub.toml:").map_or(text.clone(), |at| text[at..].to_owned())
+        text.find("alkhub.toml:").map_or_else(|| text.clone(), |at| text[at..].to_owned())
     };
     problems.into_iter().map(short).collect()
 }
@@ -240,4 +240,11 @@ fn a_directory_name_cannot_become_part_of_the_url() {
     let config = Config { data: "a?b#c%".into(), ..Config::default() };
     assert_eq!(config.database_url().expose(), "sqlite://a%3fb%23c%25/alkhub.db?mode=rwc");
     assert_eq!(config.limits.call_timeout, Duration::from_secs(60));
+}
+
+#[test]
+fn export_headers_are_pairs() {
+    let loaded = load_with("", &[("OTEL_EXPORTER_OTLP_HEADERS", "a=1, b = 2=3,c")], &[]).expect("loads");
+    let pairs: Vec<(String, String)> = loaded.config.telemetry.headers().collect();
+    assert_eq!(pairs, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2=3".to_owned())]);
 }

@@ -38,7 +38,7 @@ pub fn duration_text(duration: Duration) -> String {
         // `60s` and `75s` are how people say them; only whole larger units are folded.
         (_, units) => units
             .iter()
-            .find(|(size, _)| millis % size == 0 && (millis / size >= 2 || *size == 1000))
+            .find(|(size, _)| millis.is_multiple_of(*size) && (millis / size >= 2 || *size == 1000))
             .map_or_else(|| format!("{millis}ms"), |(size, unit)| format!("{}{unit}", millis / size)),
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn parse_size(text: &str) -> Option<usize> {
 pub fn size_text(bytes: usize) -> String {
     match [(1usize << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
         .into_iter()
-        .find(|(size, _)| bytes >= *size && bytes % size == 0)
+        .find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size))
     {
         Some((size, unit)) => format!("{}{unit}", bytes / size),
         None => format!("{bytes}B"),

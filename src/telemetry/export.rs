@@ -3,7 +3,6 @@
 //! The collector is a convenience: whether it is slow, down or wrong, the hub answers as before, spans over the queue's
 //! bound are dropped, and the log says once that export fails and once that it works again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,7 +49,7 @@ impl Pipeline {
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
             .with_timeout(EXPORT_TIMEOUT)
-            .with_headers(headers(telemetry.otlp_headers.as_ref().map_or("", |text| text.expose())))
+            .with_headers(telemetry.headers().collect())
             .with_http_client(Client { client, runtime: runtime.handle().clone(), failing: Arc::default() })
             .build()
             .map_err(|error| error.to_string())?;
@@ -125,12 +124,6 @@ impl HttpClient for Client {
         }
         answer
     }
-}
-
-/// Reads `name=value,name=value`; what is not of that form is left out.
-fn headers(text: &str) -> HashMap<String, String> {
-    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,82 @@
+//! `alkhub migrate`: the database's schema, brought up to date apart from `serve`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::args::{Format, Global, Place};
+use super::exit::{Exit, Failure};
+use super::{End, output};
+use crate::config;
+use crate::storage::Database;
+
+/// Flags of `migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  alkhub migrate status
+  alkhub migrate up --data /var/lib/alkhub
+
+`alkhub serve` migrates by itself unless it is given --no-migrate. Steps only ever add to the schema, so that a hub of
+the previous release keeps working beside a migrated database.")]
+pub(super) struct MigrateArgs {
+    #[command(subcommand)]
+    command: MigrateCommand,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum MigrateCommand {
+    /// Bring the schema up to date; does nothing if it is
+    Up {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the steps that are still to be run; exits with 1 if there are any
+    Status {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+pub(super) async fn run(global: &Global, args: MigrateArgs) -> End {
+    let json = args.format.json;
+    match args.command {
+        MigrateCommand::Up { place } => {
+            let applied = open(global, &place).await?.migrate().await.map_err(refused)?;
+            if json {
+                output::value(&json!({ "applied": applied }), false)?;
+            } else if applied.is_empty() {
+                output::line("The schema is up to date.")?;
+            } else {
+                for step in &applied {
+                    output::line(&format!("ran {step}"))?;
+                }
+            }
+            Ok(Exit::Done)
+        }
+        MigrateCommand::Status { place } => {
+            let pending = open(global, &place).await?.pending().await.map_err(refused)?;
+            if json {
+                output::value(&json!({ "pending": pending }), false)?;
+            } else if pending.is_empty() {
+                output::line("The schema is up to date.")?;
+            } else {
+                for step in &pending {
+                    output::line(&format!("to run {step}"))?;
+                }
+            }
+            Ok(if pending.is_empty() { Exit::Done } else { Exit::Failed })
+        }
+    }
+}
+
+/// Opens the configured database.
+pub(super) async fn open(global: &Global, place: &Place) -> Result<Database, Failure> {
+    let loaded = config::load(&global.sources(place.flags()))?;
+    Database::connect(&loaded.config.database_settings()).await.map_err(refused)
+}
+
+pub(super) fn refused(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!("the database cannot be used: {error}"))
+        .help("`alkhub doctor` looks for the cause")
+}
