@@ -152,10 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn help_shows_no_key_from_the_environment() {
+    fn help_names_the_variables_and_warns_of_the_process_list() {
         let mut command = Cli::command();
         let call = command.find_subcommand_mut("call").expect("there");
         let help = call.render_long_help().to_string();
-        assert!(help.contains("ALKHUB_KEY") && !help.contains("ALKHUB_KEY="), "{help}");
+        assert!(
+            help.contains("process list") && help.contains("ALKHUB_KEY") && !help.contains("alk_"),
+            "{help}"
+        );
     }
 }

@@ -236,4 +236,51 @@ mod tests {
             .expect_err("a list");
         assert!(!problem.to_string().contains("hunter2"), "{problem}");
     }
+
+    const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+
+    /// The reference as it must be: a table for each section.
+    fn reference() -> String {
+        let mut text = String::new();
+        let mut section = None;
+        for key in all() {
+            let of_key = key.path.split_once('.').map_or("", |(section, _)| section);
+            if section != Some(of_key) {
+                section = Some(of_key);
+                let title = if of_key.is_empty() { "Top level" } else { of_key };
+                text += &format!(
+                    "\n### {title}\n\n| key | default | variable | meaning |\n| --- | --- | --- | --- |\n"
+                );
+            }
+            let default = match key.show(&Config::default()) {
+                Shown::Plain(serde_json::Value::String(text)) => format!("`{text}`"),
+                Shown::Plain(serde_json::Value::Array(_)) | Shown::Unset | Shown::Hidden => "-".to_owned(),
+                Shown::Plain(value) => format!("`{value}`"),
+            };
+            let path = if key.in_file { format!("`{}`", key.path) } else { "(variable only)".to_owned() };
+            let mut variables: Vec<String> = key.variables.iter().map(|name| format!("`{name}`")).collect();
+            if variables.is_empty() {
+                variables.push(format!("`{}`", key.variable()));
+            }
+            text += &format!("| {path} | {default} | {} | {} |\n", variables.join(", "), key.about);
+        }
+        text + "\n"
+    }
+
+    #[test]
+    fn the_reference_tells_of_every_key() {
+        let page = std::fs::read_to_string(REFERENCE).expect("docs/configuration.md");
+        let from = page.find("writes it -->\n").expect("the mark") + "writes it -->\n".len();
+        let to = page.find("<!-- end of keys -->").expect("the other mark");
+        if std::env::var_os("ALKHUB_TEST_UPDATE").is_some() {
+            std::fs::write(REFERENCE, format!("{}{}{}", &page[..from], reference(), &page[to..]))
+                .expect("written");
+            return;
+        }
+        assert_eq!(
+            page[from..to],
+            reference(),
+            "run this test with ALKHUB_TEST_UPDATE=1 and commit docs/configuration.md"
+        );
+    }
 }

@@ -16,21 +16,46 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use crate::config::Secret;
 
+const DEFAULT_HUB: &str = "http://127.0.0.1:8080";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which hub, and as whom.
 #[derive(Debug, Args)]
 pub(super) struct HubArgs {
-    /// The hub's URL
-    #[arg(long, env = "ALKHUB_HUB", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub(super) hub: String,
+    /// The hub's URL [env: ALKHUB_HUB] [default: http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    hub: Option<String>,
     /// The API key. Everyone on this machine can read it in the process list: the variable ALKHUB_KEY or --key-file
     /// keep it private
-    #[arg(long, env = "ALKHUB_KEY", hide_env_values = true, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", conflicts_with = "key_file")]
     key: Option<String>,
-    /// A file that holds the API key
-    #[arg(long, env = "ALKHUB_KEY_FILE", value_name = "FILE")]
+    /// A file that holds the API key [env: ALKHUB_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+}
+
+impl HubArgs {
+    /// Flags before variables; an empty variable is not set, as in a unit file that lists all of them.
+    fn resolve(self) -> Result<(Url, Option<Secret>), Failure> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let url = self.hub.or_else(|| variable("ALKHUB_HUB"));
+        let url = base(url.as_deref().unwrap_or(DEFAULT_HUB))?;
+        let key = match (self.key, self.key_file) {
+            (Some(key), _) => Some(Secret::new(key.trim())),
+            (None, Some(path)) => Some(read_key(&path)?),
+            (None, None) => match (variable("ALKHUB_KEY"), variable("ALKHUB_KEY_FILE")) {
+                (Some(key), _) => Some(Secret::new(key.trim())),
+                (None, Some(path)) => Some(read_key(path.as_ref())?),
+                (None, None) => None,
+            },
+        };
+        let sendable = |key: &Secret| key.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        if !key.as_ref().is_none_or(sendable) {
+            return Err(Failure::usage("the API key has characters that no key has")
+                .help("a key is `alk_<id>_<secret>`, as `alkhub keys create` prints it"));
+        }
+        Ok((url, key))
+    }
 }
 
 /// An envelope, with the data as the hub wrote it: numbers keep their digits.
@@ -49,19 +74,7 @@ pub(super) struct Client {
 impl Client {
     /// Prepares a client; nothing is sent yet.
     pub(super) fn new(args: HubArgs) -> Result<Self, Failure> {
-        let base = base(&args.hub)?;
-        let key = match (args.key, args.key_file) {
-            // An empty variable means no key, as in a unit file that sets all of them.
-            (Some(key), _) if !key.trim().is_empty() => Some(Secret::new(key.trim())),
-            (_, Some(path)) if !path.as_os_str().is_empty() => Some(read_key(&path)?),
-            _ => None,
-        };
-        if let Some(key) = &key
-            && !key.expose().bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            return Err(Failure::usage("the API key has characters that no key has")
-                .help("a key is `alk_<id>_<secret>`, as `alkhub keys create` prints it"));
-        }
+        let (base, key) = args.resolve()?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("alkhub/", env!("CARGO_PKG_VERSION")));

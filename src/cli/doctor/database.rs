@@ -23,15 +23,13 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             } else {
                 "see what `data` says above; if the file is damaged, restore it from a backup"
             };
-            return vec![Finding::fail(NAME, format!("it cannot be opened: {error}"), mend)];
+            return vec![Finding::fail(NAME, error.message, mend)];
         }
     };
     let mut findings = Vec::new();
-    findings.push(match database.version().await {
-        Ok(version) => Finding::ok(NAME, version),
-        Err(error) => {
-            Finding::fail(NAME, format!("it does not answer: {error}"), "look into the database's own log")
-        }
+    findings.push(match database.health().await {
+        Ok(()) => Finding::ok(NAME, format!("{} answers", database.system())),
+        Err(error) => Finding::fail(NAME, error.message, "look into the database's own log"),
     });
     findings.push(match database.pending().await {
         Ok(pending) if pending.is_empty() => Finding::ok(NAME, "the schema is up to date"),
@@ -49,7 +47,7 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             "run `alkhub migrate up`",
         ),
         Err(error) => {
-            Finding::fail(NAME, format!("its schema cannot be read: {error}"), "is this the hub's database?")
+            Finding::fail(NAME, error.message, "is this a hub's database, of this or an older version?")
         }
     });
     findings

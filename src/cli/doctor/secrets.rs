@@ -13,12 +13,7 @@ const SHORT: usize = 16;
 pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
     let secrets = &loaded.config.secrets;
     let mut findings = vec![match &secrets.master_key {
-        None => Finding::warn(
-            NAME,
-            "none is set: secrets of others, such as provider keys, cannot be stored",
-            "make one: (umask 077; head -c 32 /dev/urandom | base64 > master.key)\n\
-             and set secrets.master_key_file, or ALKHUB_MASTER_KEY",
-        ),
+        None => Finding::ok(NAME, "none is set; only encrypted values need one"),
         Some(key) if key.expose().chars().count() < SHORT => Finding::warn(
             NAME,
             format!("it has fewer than {SHORT} characters and could be guessed"),
