@@ -1,5 +1,6 @@
 //! `alkhub migrate`: the database's schema, brought up to date apart from `serve`.
 
+use alkhub_core::CallError;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -76,7 +77,9 @@ pub(super) async fn open(global: &Global, place: &Place) -> Result<Database, Fai
     Database::connect(&loaded.config.database_settings()).await.map_err(refused)
 }
 
-pub(super) fn refused(error: impl std::fmt::Display) -> Failure {
-    Failure::failed(format!("the database cannot be used: {error}"))
-        .help("`alkhub doctor` looks for the cause")
+/// A refusal of the database. Whoever stands at the machine may know the cause, which a caller may not.
+pub(super) fn refused(error: CallError) -> Failure {
+    let cause = error.cause.filter(|cause| !error.message.contains(cause.as_str()));
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failure::failed(format!("{}{cause}", error.message)).help("`alkhub doctor` looks for what is wrong")
 }

@@ -68,6 +68,16 @@ impl Config {
             Secret::new(format!("sqlite://{path}?mode=rwc"))
         })
     }
+
+    /// How the storage opens the database.
+    #[must_use]
+    pub fn database_settings(&self) -> crate::storage::Settings {
+        crate::storage::Settings {
+            url: self.database_url(),
+            max_connections: self.database.max_connections,
+            acquire_timeout: self.database.acquire_timeout,
+        }
+    }
 }
 
 /// Where the hub listens and how it stops.
