@@ -1,0 +1,91 @@
+# Installs what the tests need and the machine lacks. Sourced, not run.
+# shellcheck shell=bash
+
+# apt_install PACKAGE...: needs root or sudo.
+apt_install() {
+  local as_root=()
+  have apt-get || die "missing: $*; install it with this system's package manager"
+  if [[ $(id -u) -ne 0 ]]; then
+    have sudo || die "missing: $*; install it (this needs root, or sudo)"
+    as_root=(sudo)
+  fi
+  echo "installing $*"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+}
+
+# Debian's package makes and starts a server of its own when it is installed; the tests start a private one, and
+# whoever only wants to run them has no use for a second. The setting stays only as long as the installation.
+install_postgres() {
+  local dir=/etc/postgresql-common/createcluster.d as_root=()
+  [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+  have apt-get || die "missing: Postgres' server; install it, or give --quick"
+  "${as_root[@]}" mkdir -p "$dir"
+  echo "create_main_cluster = false" | "${as_root[@]}" tee "$dir/alkhub-tests.conf" >/dev/null
+  local status=0
+  apt_install postgresql || status=$?
+  "${as_root[@]}" rm -f "$dir/alkhub-tests.conf"
+  return "$status"
+}
+
+# System packages: only what is not there yet.
+system_tools() {
+  local missing=()
+  have cc || missing+=(build-essential)
+  have curl || missing+=(curl ca-certificates)
+  have git || missing+=(git)
+  have python3 || missing+=(python3 python3-venv)
+  if ((${#missing[@]} > 0)); then apt_install "${missing[@]}"; fi
+}
+
+# fingerprint FILE...: changes when one of the files does.
+fingerprint() {
+  cat -- "$@" | sha256sum | cut -c1-16
+}
+
+# once NAME FINGERPRINT COMMAND...: runs the command unless it already succeeded for this fingerprint; of several
+# runs at once, one does it and the others wait.
+once() {
+  local name=$1 want=$2 stamp=$TOOLS_DIR/$1.stamp
+  shift 2
+  mkdir -p "$TOOLS_DIR"
+  (
+    flock 9
+    if [[ $(cat "$stamp" 2>/dev/null) != "$want" ]]; then
+      echo "installing the $name tools"
+      rm -f "$stamp"
+      "$@"
+      printf '%s' "$want" >"$stamp"
+    fi
+  ) 9>"$TOOLS_DIR/$name.lock"
+}
+
+python_install() {
+  local venv=$TOOLS_DIR/python
+  rm -rf "$venv"
+  # Debian splits ensurepip off into a package of its own.
+  if ! python3 -m venv "$venv" >/dev/null 2>&1; then
+    apt_install python3-venv
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+  fi
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$ROOT/tests/clients/requirements.txt"
+}
+
+python_tools() {
+  once python "$(python3 -V) $(fingerprint "$ROOT/tests/clients/requirements.txt")" python_install
+}
+
+node_install() {
+  local dir=$TOOLS_DIR/node
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  cp "$ROOT/tests/clients/node/"{package.json,package-lock.json} "$dir/"
+  (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts)
+}
+
+node_tools() {
+  have node || apt_install nodejs
+  have npm || apt_install npm
+  once node "$(node -v) $(fingerprint "$ROOT/tests/clients/node/package-lock.json")" node_install
+}

@@ -1,0 +1,1 @@
+"""What the client tests share: where things are, and hubs to talk to."""
