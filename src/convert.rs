@@ -1,8 +1,15 @@
 //! Between what the hub keeps and what operations answer with.
 
 use alkhub_api::shared;
-use alkhub_core::{CallError, ResponseEnvelope, registry::Entry};
+use alkhub_core::{Call, CallError, ResponseEnvelope, registry::Entry};
 use serde_json::json;
+
+use crate::storage::{
+    audit::Actor,
+    keys::{Key, Status},
+    projects::Project,
+    time::{now_ms, rfc3339},
+};
 
 /// Wraps the output of an operation. An output that is an envelope already passes unchanged.
 ///
@@ -48,4 +55,48 @@ pub fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
 pub fn signed(number: u64) -> i64 {
     const LARGEST: i64 = 9_007_199_254_740_991;
     i64::try_from(number).unwrap_or(LARGEST).min(LARGEST)
+}
+
+/// Who acts by this call.
+#[must_use]
+pub fn actor(cx: &Call) -> Actor {
+    Actor {
+        key_id: cx.identity().map(|identity| identity.id.clone()),
+        request_id: Some(cx.request_id().to_string()),
+    }
+}
+
+/// A key as callers see it.
+#[must_use]
+pub fn key(key: Key) -> shared::Key {
+    shared::Key {
+        status: match key.status(now_ms()) {
+            Status::Active => shared::KeyStatus::Active,
+            Status::Expired => shared::KeyStatus::Expired,
+            Status::Revoked => shared::KeyStatus::Revoked,
+        },
+        id: key.id,
+        name: key.name,
+        scopes: key.scopes,
+        resources: key.resources,
+        created_at: rfc3339(key.created_at),
+        created_by: key.created_by,
+        expires_at: key.expires_at.map(rfc3339),
+        revoked_at: key.revoked_at.map(rfc3339),
+        last_used_at: key.last_used_at.map(rfc3339),
+    }
+}
+
+/// A project as callers see it.
+#[must_use]
+pub fn project(project: Project) -> shared::Project {
+    shared::Project {
+        id: project.id,
+        name: project.name,
+        repository: project.repository,
+        description: project.description,
+        archived: project.archived,
+        created_at: rfc3339(project.created_at),
+        updated_at: rfc3339(project.updated_at),
+    }
 }

@@ -1,1 +1,21 @@
+//! Schema migrations, one file a step. `README.md` says how to write one.
 
+mod m20261123_000001_projects;
+mod m20261123_000002_keys;
+mod m20261123_000003_audit;
+
+use sea_orm_migration::prelude::*;
+
+/// All steps, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_projects::Migration),
+            Box::new(m20261123_000002_keys::Migration),
+            Box::new(m20261123_000003_audit::Migration),
+        ]
+    }
+}

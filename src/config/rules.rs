@@ -75,7 +75,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
             "bootstrap_key",
             is_key(key.expose()),
             "it is not a key".into(),
-            "`alk_<id>_<secret>`: an id of 16 to 32 of a-z and 0-9, a secret of 64 hex digits",
+            "`alk_<id>_<secret>`: an id of 16 to 32 of a-z and 0-9, a secret of 64 hex digits in lower case",
         );
     }
     for origin in &config.cors.allowed_origins {
@@ -136,5 +136,5 @@ fn is_key(text: &str) -> bool {
     (16..=32).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         && secret.len() == 64
-        && secret.bytes().all(|b| b.is_ascii_hexdigit())
+        && secret.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

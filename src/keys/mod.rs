@@ -1,0 +1,11 @@
+//! API keys: their form, their verification, what they may grant.
+
+mod bootstrap;
+mod grant;
+mod store;
+mod token;
+
+pub use bootstrap::{Bootstrap, BootstrapError, ensure_admin, new_admin};
+pub use grant::exceeded;
+pub use store::{KeyStore, VerifyError};
+pub use token::Token;

@@ -1,0 +1,199 @@
+//! Verifying keys, fast. A cache stands before the database; the key epoch says when it is old.
+//!
+//! Entries belong to a generation. A change in this process begins a new one at once; a change in another process
+//! does so at the next look at the epoch, within [`LOOK`]. Entries of an older generation are never used, so nothing
+//! that was read before a change and stored after it can be believed. Where no look has succeeded for [`TRUST`],
+//! the cache is not believed at all and every key is looked up: no answer is better than a wrong one.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use alkhub_core::{CallError, Identity};
+use moka::future::Cache;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::Token;
+use crate::storage::{
+    Database,
+    keys::{self, Key, Status},
+    time::now_ms,
+};
+
+const LOOK: Duration = Duration::from_millis(400);
+const TRUST: Duration = Duration::from_millis(900);
+/// Keys held in memory, unknown ids included, which a flood of them fills first.
+const CACHED: u64 = 100_000;
+/// How often last uses are written down.
+const FLUSH: Duration = Duration::from_secs(30);
+/// Uses that wait to be written down; further ones are forgotten.
+const WAITING: usize = 100_000;
+const MINUTE: i64 = 60_000;
+
+/// Why a key was not accepted. Callers are told one thing for all but the last.
+#[derive(Debug)]
+pub enum VerifyError {
+    /// Not of the form of a key.
+    Malformed,
+    /// No such key, or another secret.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It was ended.
+    Revoked,
+    /// It cannot be looked up.
+    Store(CallError),
+}
+
+struct Cached {
+    key: Key,
+    identity: Arc<Identity>,
+    used: AtomicI64,
+}
+
+struct Inner {
+    database: Database,
+    cache: Cache<(String, u64), Option<Arc<Cached>>>,
+    generation: AtomicU64,
+    started: Instant,
+    /// Milliseconds after `started` of the last look at the epoch that succeeded.
+    looked: AtomicU64,
+    uses: Mutex<HashMap<String, i64>>,
+}
+
+/// Verifies keys. Cheap to clone.
+#[derive(Clone)]
+pub struct KeyStore {
+    inner: Arc<Inner>,
+}
+
+impl KeyStore {
+    /// A store over this database that keeps itself current until `stop` is cancelled.
+    #[must_use]
+    pub fn start(database: Database, stop: CancellationToken) -> Self {
+        let store = Self {
+            inner: Arc::new(Inner {
+                database,
+                cache: Cache::builder().max_capacity(CACHED).time_to_idle(Duration::from_secs(600)).build(),
+                generation: AtomicU64::new(0),
+                started: Instant::now(),
+                looked: AtomicU64::new(0),
+                uses: Mutex::new(HashMap::new()),
+            }),
+        };
+        tokio::spawn(store.clone().keep_current(stop.clone()));
+        tokio::spawn(store.clone().keep_uses(stop));
+        store
+    }
+
+    /// The identity of a key.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn verify(&self, text: &str) -> Result<Arc<Identity>, VerifyError> {
+        let token = Token::parse(text).ok_or(VerifyError::Malformed)?;
+        let Some(cached) = self.look_up(token.id()).await.map_err(VerifyError::Store)? else {
+            // The same work as for a known id, so that time does not tell them apart.
+            let _ = token.matches(&[0; 32]);
+            return Err(VerifyError::Unknown);
+        };
+        if !token.matches(&cached.key.secret_hash) {
+            return Err(VerifyError::Unknown);
+        }
+        let now = now_ms();
+        match cached.key.status(now) {
+            Status::Active => {}
+            Status::Expired => return Err(VerifyError::Expired),
+            Status::Revoked => return Err(VerifyError::Revoked),
+        }
+        self.note_use(&cached, now);
+        Ok(cached.identity.clone())
+    }
+
+    /// Forgets everything cached; called after a change, so that it holds at once in this process.
+    pub fn changed(&self) {
+        self.inner.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Writes last uses down.
+    pub async fn flush(&self) {
+        let uses: Vec<(String, i64)> = self.inner.uses.lock().drain().collect();
+        if let Err(error) = keys::touch(&self.inner.database, &uses).await {
+            tracing::debug!(%error, "last uses of keys were not written down");
+        }
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
+        if self.age() > TRUST {
+            return self.load(id).await;
+        }
+        let generation = self.inner.generation.load(Ordering::SeqCst);
+        let slot = (id.to_owned(), generation);
+        if let Some(found) = self.inner.cache.get(&slot).await {
+            return Ok(found);
+        }
+        let loaded = self.inner.cache.try_get_with(slot, self.load(id)).await;
+        loaded.map_err(|error| CallError::clone(&error))
+    }
+
+    async fn load(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
+        Ok(keys::get(&self.inner.database, id).await?.map(|key| {
+            let identity = Identity {
+                id: key.id.clone(),
+                scopes: key.scopes.clone(),
+                resources: key.resources.clone(),
+            };
+            Arc::new(Cached { key, identity: Arc::new(identity), used: AtomicI64::new(0) })
+        }))
+    }
+
+    fn age(&self) -> Duration {
+        let looked = Duration::from_millis(self.inner.looked.load(Ordering::Relaxed));
+        self.inner.started.elapsed().saturating_sub(looked)
+    }
+
+    fn note_use(&self, cached: &Cached, now: i64) {
+        let minute = now - now.rem_euclid(MINUTE);
+        if cached.used.swap(minute, Ordering::Relaxed) == minute {
+            return;
+        }
+        let mut uses = self.inner.uses.lock();
+        if uses.len() < WAITING {
+            uses.insert(cached.key.id.clone(), minute);
+        }
+    }
+
+    async fn keep_current(self, stop: CancellationToken) {
+        let mut known = None;
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let asked = self.inner.started.elapsed();
+            let Ok(Ok(epoch)) = tokio::time::timeout(LOOK, keys::epoch(&self.inner.database)).await else { continue };
+            if known.replace(epoch) != Some(epoch) {
+                self.changed();
+            }
+            // The moment of asking: what changed while the answer was on its way was not seen.
+            self.inner.looked.store(u64::try_from(asked.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    async fn keep_uses(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(FLUSH) => self.flush().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Opening the database, and the two ways into it: reading and writing.
+
+use std::{path::Path, time::Duration};
+
+use alkhub_core::CallError;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::error::answer;
+
+/// How long SQLite waits for another process's lock.
+const BUSY: Duration = Duration::from_secs(5);
+/// Longest statement on Postgres; a server that hangs must not hang the hub.
+const STATEMENT: Duration = Duration::from_secs(10);
+/// Longest wait for a transaction to begin or a ping to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the database is and how it may be used.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `sqlite://PATH` or `postgres://...`. May hold a password; never logged.
+    pub url: crate::config::Secret,
+    /// Most connections.
+    pub max_connections: u32,
+    /// Longest wait for a connection.
+    pub acquire_timeout: Duration,
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens the database; SQLite's file and folder are made where they are missing, readable by their owner alone.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where it cannot be reached; the cause is in [`CallError::cause`].
+    pub async fn connect(settings: &Settings) -> Result<Self, CallError> {
+        let url = settings.url.expose();
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            prepare_file(path).map_err(|error| error_with("the database file cannot be made", &error))?;
+            // One writer: transactions queue here instead of meeting SQLITE_BUSY inside the database.
+            let write = open(settings, 1).await?;
+            let read = open(settings, settings.max_connections.max(1)).await?;
+            return Ok(Self { read, write });
+        }
+        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            let error = "the URL must begin with sqlite:// or postgres://";
+            return Err(error_with("the database URL is not usable", &error));
+        }
+        let pool = open(settings, settings.max_connections.max(1)).await?;
+        Ok(Self { read: pool.clone(), write: pool })
+    }
+
+    pub(super) fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The name of the database system.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self.write.get_database_backend() {
+            DbBackend::Sqlite => "sqlite",
+            DbBackend::Postgres => "postgres",
+            _ => "other",
+        }
+    }
+
+    /// Begins a transaction that will write.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, CallError> {
+        let options = TransactionOptions {
+            // A deferred one would fail where it turns from reading to writing while another process writes.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let begun = tokio::time::timeout(PATIENCE, self.write.begin_with_options(options)).await;
+        begun.map_err(|_| CallError::unavailable("database"))?.map_err(answer)
+    }
+
+    /// Whether the database answers, asked with a bound of a second.
+    ///
+    /// # Errors
+    /// UNAVAILABLE.
+    pub async fn health(&self) -> Result<(), CallError> {
+        let ping = self.read.execute_raw(Statement::from_string(self.read.get_database_backend(), "SELECT 1"));
+        match tokio::time::timeout(Duration::from_secs(1), ping).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(answer(error)),
+            Err(_) => Err(CallError::unavailable("database")),
+        }
+    }
+}
+
+async fn open(settings: &Settings, connections: u32) -> Result<DatabaseConnection, CallError> {
+    let mut options = ConnectOptions::new(settings.url.expose());
+    options
+        .max_connections(connections)
+        .acquire_timeout(settings.acquire_timeout)
+        .connect_timeout(settings.acquire_timeout)
+        .idle_timeout(Duration::from_secs(600))
+        .test_before_acquire_if_idle_for(Duration::from_millis(500))
+        .statement_timeout(STATEMENT)
+        .set_application_name("alkhub")
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // An answered write survives a loss of power, not only of the process.
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(BUSY)
+        });
+    let bound = settings.acquire_timeout + PATIENCE;
+    match tokio::time::timeout(bound, SeaOrm::connect(options)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(error_with("the database cannot be opened", &error)),
+        Err(_) => Err(error_with("the database cannot be opened", &"it does not answer")),
+    }
+}
+
+/// Makes folder and file before SQLite does, to choose who may read them.
+fn prepare_file(path: &str) -> std::io::Result<()> {
+    let path = path.trim_start_matches("//");
+    let path = Path::new(path.split('?').next().unwrap_or(path));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn error_with(what: &str, cause: &dyn std::fmt::Display) -> CallError {
+    let mut error = CallError::unavailable("database");
+    error.message = format!("{what}: {cause}");
+    error.cause = Some(cause.to_string());
+    error
+}

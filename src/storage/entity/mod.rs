@@ -1,0 +1,6 @@
+//! The tables.
+
+pub(super) mod api_keys;
+pub(super) mod audit_logs;
+pub(super) mod hub_state;
+pub(super) mod projects;

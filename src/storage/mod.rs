@@ -1,0 +1,15 @@
+//! State that outlives the process, in SQLite or Postgres. This folder alone knows sea-orm.
+
+pub mod audit;
+mod connect;
+mod entity;
+mod error;
+pub mod keys;
+mod migrate;
+pub mod page;
+pub mod projects;
+pub mod time;
+
+pub use connect::{Database, Settings};
+pub use migrate::Step;
+pub use page::Page;
