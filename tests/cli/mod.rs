@@ -1,0 +1,8 @@
+//! The program itself, run as a person or a script runs it.
+
+mod calling;
+mod configuring;
+mod doctor;
+mod keys;
+mod program;
+mod usage;
