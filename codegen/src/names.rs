@@ -13,8 +13,9 @@ pub fn ident(name: &str) -> Ident {
         return Ident::new(&format!("{name}_"), Span::call_site());
     }
     match syn::parse_str::<Ident>(name) {
-        Ok(ident) => ident,
-        Err(_) => Ident::new_raw(name, Span::call_site()),
+        // syn does not know this keyword of edition 2024.
+        Ok(ident) if ident != "gen" => ident,
+        _ => Ident::new_raw(name, Span::call_site()),
     }
 }
 
@@ -43,4 +44,12 @@ pub fn upper_camel(name: &str) -> String {
 pub fn field(name: &str) -> Option<String> {
     let kept = name.replace('\'', "").replace(|c: char| !c.is_alphanumeric() && c != '_', "-");
     Some(kept.to_snake_case()).filter(|snake| !snake.is_empty())
+}
+
+/// Words for people: `listForUser` is `List for user`.
+#[must_use]
+pub fn title(name: &str) -> String {
+    let words = name.to_snake_case().replace('_', " ");
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

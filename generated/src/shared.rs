@@ -75,8 +75,9 @@ pub struct IssuedKey {
 }
 
 impl ::std::fmt::Debug for IssuedKey {
-    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_struct("IssuedKey")
+    fn fmt(&self, __formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        __formatter
+            .debug_struct("IssuedKey")
             .field("key", &self.key)
             .field("token", &"[secret]")
             .finish()

@@ -14,7 +14,9 @@ pub(super) fn check(model: &Model, schema: &Node, report: &mut Report) {
     let own = keywords(kind);
     for entry in schema.entries() {
         let key = entry.key.as_str();
-        if ANNOTATIONS.contains(&key) || own.contains(&key) || !is_known(key) {
+        // A type that is no type has been reported.
+        let reported = key == "type" && kind == SchemaKind::Any;
+        if ANNOTATIONS.contains(&key) || own.contains(&key) || !is_known(key) || reported {
             continue;
         }
         match kind {

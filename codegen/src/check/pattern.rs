@@ -15,6 +15,6 @@ pub(super) fn check(_model: &Model, schema: &Node, report: &mut Report) {
     if jsonschema::draft202012::new(&json!({ "pattern": pattern })).is_err() {
         report
             .error(codes::PATTERN, &node.at, format!("`{pattern}` is not a regular expression"))
-            .help("ECMA-262 syntax, without lookbehind and without named backreferences");
+            .help("write an ECMA-262 regular expression; a backslash in double quotes is written twice");
     }
 }

@@ -77,7 +77,11 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
     let steps: Vec<String> = steps(&pointer);
     let (node, at) = root.locate(steps.iter().map(String::as_str));
     let in_schema = error.schema_path().as_str().contains("/$defs/schema/");
-    let name = steps.last().map_or_else(|| "the file".to_owned(), |step| format!("`{step}`"));
+    let name = match steps.last() {
+        None => "the file".to_owned(),
+        Some(step) if step.starts_with(|c: char| c.is_ascii_digit()) => "the item".to_owned(),
+        Some(step) => format!("`{step}`"),
+    };
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for key in unexpected {
@@ -116,7 +120,9 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
                 .help(pattern_help(steps.first().map_or("", String::as_str), pattern));
         }
         _ => {
-            report.error(codes::MALFORMED, at, format!("{name}: {}", error.masked_with("the value")));
+            report
+                .error(codes::MALFORMED, at, format!("{name}: {}", error.masked_with("the value")))
+                .help(shape_help(steps.last().map_or("", String::as_str)));
         }
     }
 }
@@ -180,6 +186,14 @@ fn pattern_help(first: &str, pattern: &str) -> String {
         "errors" => "write a code such as `PROJECT_EXISTS`, or \"*\"".to_owned(),
         "tags" => "write lower-case letters, digits and hyphens".to_owned(),
         _ => format!("it has to match {pattern}"),
+    }
+}
+
+fn shape_help(last: &str) -> &'static str {
+    match last {
+        "type" => "write one type, or `[string, \"null\"]`",
+        "status" => "an error's status is between 400 and 599",
+        _ => "see docs/operations.md",
     }
 }
 

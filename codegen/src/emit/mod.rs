@@ -7,6 +7,7 @@ mod handlers;
 mod mcp;
 mod namespace;
 mod operation;
+mod parallel;
 mod root;
 mod shared;
 mod surface;
@@ -52,9 +53,12 @@ struct Module {
 #[must_use]
 pub fn all(model: &Model, options: &Options, report: &mut Report) -> FileTree {
     let mut modules = vec![errors::module(model, options, report), shared::module(model, options, report)];
+    let all: Vec<&Operation> = model.operations.iter().collect();
+    let mut printed = parallel::modules(model, &all, options, report).into_iter();
     for (namespace, operations) in by_namespace(model) {
         modules.push(namespace::module(namespace, &operations, options));
-        modules.extend(operations.iter().map(|op| operation::module(model, op, options, report)));
+        // Operations are sorted by id, and so by namespace first.
+        modules.extend(printed.by_ref().take(operations.len()));
     }
     let mut files = FileTree::default();
     if options.single_file {

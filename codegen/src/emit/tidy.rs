@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quote::ToTokens;
 use syn::{
-    Attribute, File, Item, Meta, Path,
+    Attribute, File, Ident, Item, Meta, Path,
     visit_mut::{VisitMut, visit_attribute_mut, visit_path_mut},
 };
 
@@ -56,6 +56,13 @@ impl Shorten {
 }
 
 impl VisitMut for Shorten {
+    /// typify does not know this keyword of edition 2024.
+    fn visit_ident_mut(&mut self, ident: &mut Ident) {
+        if ident == "gen" {
+            *ident = Ident::new_raw("gen", ident.span());
+        }
+    }
+
     fn visit_path_mut(&mut self, path: &mut Path) {
         if let Some(start) = self.start(path) {
             path.leading_colon = None;
@@ -91,7 +98,8 @@ pub(super) fn space(code: &str) -> String {
         let starts = ["///", "#[", "pub ", "impl ", "mod "].iter().any(|start| line.starts_with(start));
         let ended = ["}", "};", "];", ">;"].contains(&before)
             || before.starts_with("//!")
-            || before.starts_with("#![");
+            || before.starts_with("#![")
+            || before.ends_with(" {}");
         let single = before.starts_with("pub ") && before.ends_with(';') && !line.starts_with("pub ");
         if starts && (ended || single) || line.starts_with("pub use ") && before.starts_with("pub mod ") {
             out.push('\n');

@@ -7,8 +7,8 @@ use crate::{
     names,
 };
 
-/// Namespaces that the generated crate needs for itself.
-const RESERVED_NAMESPACES: &[&str] = &["errors", "shared"];
+/// Namespaces that the generated crate needs for itself, and those that Rust does.
+const RESERVED_NAMESPACES: &[&str] = &["errors", "shared", "self", "super", "crate"];
 /// Operation names whose marker type would be one of the module's own items.
 const RESERVED_NAMES: &[&str] = &["Input", "Output", "Error"];
 
@@ -78,11 +78,7 @@ impl Place {
         if RESERVED_NAMESPACES.contains(&namespace) {
             sound = false;
             report
-                .error(
-                    codes::NAME,
-                    &at,
-                    format!("the namespace `{namespace}` is taken by the generated crate"),
-                )
+                .error(codes::NAME, &at, format!("the namespace `{namespace}` is taken"))
                 .help("choose another namespace");
         }
         if RESERVED_NAMES.contains(&names::upper_camel(name).as_str()) {

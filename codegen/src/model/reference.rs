@@ -92,6 +92,9 @@ impl Model {
             Some(shared) => {
                 dangling(format!("`{name}` is not in {target}"), format!("it is in {}", shared.at.file))
             }
+            None if name.contains('/') => {
+                dangling(format!("`{text}` is not a reference to a shared type"), form.to_owned())
+            }
             None => {
                 let names: Vec<&str> = self.shared.keys().map(String::as_str).collect();
                 dangling(format!("there is no shared type `{name}`"), suggest::help(name, &names))

@@ -18,6 +18,7 @@ impl ::alkhub_core::Operation for Info {
 /// What the operation takes.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct Input {}
+
 impl Default for Input {
     fn default() -> Self {
         Self {}
@@ -68,6 +69,7 @@ impl ::core::fmt::Display for Error {
 }
 
 impl ::std::error::Error for Error {}
+
 /// What the operation file declares.
 pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Descriptor {
     id: "hub.info",

@@ -89,6 +89,7 @@ impl ::core::fmt::Display for Error {
 }
 
 impl ::std::error::Error for Error {}
+
 /// What the operation file declares.
 pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Descriptor {
     id: "key.rotate",

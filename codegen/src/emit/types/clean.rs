@@ -9,6 +9,7 @@ use syn::{
 use crate::emit::docs;
 
 use super::{
+    FILLER, debug,
     marks::{self, Mark},
     shape::Described,
 };
@@ -19,7 +20,7 @@ pub(super) fn clean(file: File, described: &Described) -> File {
     for item in file.items {
         match item {
             Item::Struct(item) => structure(item, described, &mut items),
-            Item::Enum(item) => items.push(Item::Enum(enumeration(item, described))),
+            Item::Enum(item) => enumeration(item, described, &mut items),
             Item::Type(mut item) => {
                 document(&mut item.attrs, &described_type(&item.ident, described));
                 items.push(Item::Type(item));
@@ -63,10 +64,9 @@ fn structure(mut item: ItemStruct, described: &Described, items: &mut Vec<Item>)
         items.push(Item::Struct(item));
         return;
     }
-    without_debug(&mut item.attrs);
-    let debug = careful_debug(&item, &secrets);
-    items.push(Item::Struct(item));
-    items.push(debug);
+    debug::without_derive(&mut item.attrs);
+    let careful = debug::structure(&item, &secrets);
+    items.extend([Item::Struct(item), careful]);
 }
 
 /// Documents a field and tells its marks.
@@ -92,22 +92,35 @@ fn patch(field: &mut Field, root: &str) {
     field.attrs.push(parse_quote!(#[serde(deserialize_with = #present)]));
 }
 
-fn enumeration(mut item: ItemEnum, described: &Described) -> ItemEnum {
+fn enumeration(mut item: ItemEnum, described: &Described, items: &mut Vec<Item>) {
     document(&mut item.attrs, &described_type(&item.ident, described));
     item.attrs.retain(|attr| !denies_unknown(attr));
+    let mut secrets = Vec::new();
     for variant in &mut item.variants {
         let text = match doc_text(&variant.attrs).trim() {
             "" => format!("`{}`", wire_name(&variant.attrs, &variant.ident)),
             text => text.to_owned(),
         };
         document(&mut variant.attrs, &text);
-        if let Fields::Named(fields) = &mut variant.fields {
-            for named in &mut fields.named {
-                field(named, &described.root);
+        let Fields::Named(fields) = &mut variant.fields else { continue };
+        let kept = std::mem::take(&mut fields.named).into_iter();
+        fields.named = kept.filter(|field| field.ident.as_ref().is_none_or(|name| name != FILLER)).collect();
+        for named in &mut fields.named {
+            if field(named, &described.root).contains(&Mark::Secret) {
+                secrets.extend(named.ident.clone().map(|name| (variant.ident.clone(), name)));
             }
         }
+        if fields.named.is_empty() {
+            variant.fields = Fields::Unit;
+        }
     }
-    item
+    if secrets.is_empty() {
+        items.push(Item::Enum(item));
+        return;
+    }
+    debug::without_derive(&mut item.attrs);
+    let careful = debug::enumeration(&item, &secrets);
+    items.extend([Item::Enum(item), careful]);
 }
 
 fn denies_unknown(attr: &Attribute) -> bool {
@@ -149,38 +162,4 @@ fn document(attrs: &mut Vec<Attribute>, text: &str) {
     let doc = docs::doc(text);
     let fresh: ItemStruct = parse_quote!(#doc struct Documented;);
     attrs.splice(0..0, fresh.attrs);
-}
-
-fn without_debug(attrs: &mut [Attribute]) {
-    for attr in attrs.iter_mut().filter(|attr| attr.path().is_ident("derive")) {
-        let mut kept: Vec<syn::Path> = Vec::new();
-        let _ = attr.parse_nested_meta(|meta| {
-            if !meta.path.is_ident("Debug") {
-                kept.push(meta.path);
-            }
-            Ok(())
-        });
-        *attr = parse_quote!(#[derive(#(#kept),*)]);
-    }
-}
-
-/// `Debug` that shows that a secret is there, but not what it is.
-fn careful_debug(item: &ItemStruct, secrets: &[Ident]) -> Item {
-    let name = &item.ident;
-    let text = name.to_string();
-    let fields = item.fields.iter().filter_map(|field| field.ident.as_ref()).map(|field| {
-        let label = field.to_string();
-        if secrets.contains(field) {
-            quote!(.field(#label, &"[secret]"))
-        } else {
-            quote!(.field(#label, &self.#field))
-        }
-    });
-    parse_quote! {
-        impl ::std::fmt::Debug for #name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.debug_struct(#text) #(#fields)* .finish()
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod clean;
 mod collide;
+mod debug;
 mod marks;
 mod shape;
 mod space;
@@ -15,6 +16,10 @@ use crate::{
 };
 
 use super::Options;
+
+/// A property that each branch of a union gets and its variant loses again: without it typify would make
+/// another kind of enum of branches that happen to have one property beside the tag, or none.
+const FILLER: &str = "codegen_filler";
 
 /// A type that is wanted by name.
 pub(super) struct Wanted<'a> {

@@ -130,7 +130,8 @@ impl<'a> Shaper<'a> {
             Some(Data::Bool(true)) => shape["additionalProperties"] = json!({}),
             Some(Data::Map(_)) => {
                 let value = additional.map(|node| self.shape(&format!("{name}Extra"), node));
-                shape["additionalProperties"] = value.unwrap_or(Value::Bool(true));
+                shape["additionalProperties"] =
+                    value.filter(|value| !value.is_boolean()).unwrap_or_else(|| json!({}));
             }
             _ => {}
         }
@@ -186,9 +187,12 @@ impl<'a> Shaper<'a> {
         shape
     }
 
+    /// Whether the field holds a secret itself, or in a list or map without a type of its own.
     fn is_secret(&self, schema: &Node) -> bool {
         let marked = |node: &Node| node.get("x-secret").is_some_and(Node::is_true);
-        marked(schema) || marked(self.model.follow(schema))
+        let target = self.model.follow(schema);
+        let inner = ["items", "additionalProperties"].into_iter().filter_map(|key| target.get(key));
+        marked(schema) || marked(target) || inner.into_iter().any(|inner| self.is_secret(inner))
     }
 
     /// Branches are written out, also where they are references, so that the tag names the variant.
@@ -208,6 +212,7 @@ impl<'a> Shaper<'a> {
                 &mut inner,
             );
             inner["properties"][&tag] = json!({ "type": "string", "enum": [value] });
+            inner["properties"][super::FILLER] = Value::Bool(true);
             if let Some(required) = inner["required"].as_array_mut() {
                 required.push(Value::String(tag));
             }
