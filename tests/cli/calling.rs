@@ -37,6 +37,10 @@ fn each_failure_has_its_exit_code_and_its_words() {
     assert!(said.err.contains("OPERATION_NOT_FOUND"), "{}", said.err);
     let said = place.run(&["call", "key.list"], &[("ALKHUB_HUB", &hub.url)]).ends(4);
     assert!(said.err.contains("ALKHUB_KEY"), "{}", said.err);
+    let reader =
+        place.run(&["keys", "create", "reader", "--scope", "project:read"], &hub.as_admin()).ends(0).out;
+    let said = place.run(&["call", "key.list"], &hub.as_holder_of(reader.trim())).ends(4);
+    assert!(said.err.contains("(ACCESS_DENIED, 403)"), "{}", said.err);
     let said = place.run(&["call", "project.create", "{}", "--json"], &hub.as_admin()).ends(5);
     let problem: Value = serde_json::from_str(&said.err).expect("a problem document");
     assert_eq!(problem["code"], "VALIDATION_ERROR");

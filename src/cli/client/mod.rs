@@ -125,7 +125,8 @@ impl Client {
         }))
     }
 
-    /// Whether an operation is a query, a mutation or a subscription; `None` where the hub does not say.
+    /// Whether an operation is a query, a mutation or a subscription; `None` where the hub does not say. It describes
+    /// no operation to somebody who may not call it; the call itself is then refused with the true reason.
     pub(super) async fn kind(&self, operation: &str) -> Result<Option<String>, Failure> {
         let mut url = self.url("api/operations")?;
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -133,7 +134,9 @@ impl Client {
         }
         let response = match self.send(self.http.get(url).timeout(Duration::from_secs(30))).await {
             Ok(response) => response,
-            Err(failure) if matches!(failure.exit, Exit::Denied | Exit::Invalid) => return Ok(None),
+            Err(failure) if matches!(failure.exit, Exit::Denied | Exit::Invalid | Exit::NotFound) => {
+                return Ok(None);
+            }
             Err(failure) => return Err(failure),
         };
         let body = response.bytes().await.map_err(|error| self.lost(&error))?;

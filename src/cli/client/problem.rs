@@ -29,7 +29,9 @@ fn faults(details: &Value) -> Vec<String> {
     let Some(faults) = details["faults"].as_array() else {
         return match details {
             Value::Null => Vec::new(),
-            Value::Object(map) if map.is_empty() => Vec::new(),
+            Value::Object(map) => {
+                map.iter().map(|(name, value)| format!("{name}: {}", plain(value))).collect()
+            }
             other => vec![other.to_string()],
         };
     };
@@ -38,6 +40,10 @@ fn faults(details: &Value) -> Vec<String> {
         format!("{:width$}  {}", place(fault), fault["message"].as_str().unwrap_or("is wrong"))
     };
     faults.iter().map(line).collect()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
