@@ -26,5 +26,5 @@ pub(super) fn inner(text: &str) -> TokenStream {
 /// Inner documentation of a top module, whose code no one lints: it is printed, not written.
 pub(super) fn generated(text: &str) -> TokenStream {
     let inner = inner(text);
-    quote!(#inner #![allow(clippy::all, nonstandard_style)])
+    quote!(#inner #![allow(clippy::all, clippy::unwrap_used, nonstandard_style)])
 }
