@@ -147,11 +147,6 @@ pub fn all() -> Vec<Key> {
             "limits.calls_in_flight" = limits.calls_in_flight,
             "Most calls that run at once; further ones are answered with UNAVAILABLE."
         ),
-        key!("limits.subscriptions" = limits.subscriptions, "Most subscriptions that run at once."),
-        key!(
-            "limits.subscription_buffer" = limits.subscription_buffer,
-            "Items that wait for a client that does not read, before it is cut off."
-        ),
         key!(
             "limits.subscription_keep_alive" = limits.subscription_keep_alive,
             "How often a silent subscription sends a comment, so that proxies keep it open."
@@ -165,7 +160,6 @@ pub fn all() -> Vec<Key> {
             "cors.allowed_origins" = cors.allowed_origins,
             "Web origins that may call the hub, or `*` for any; none unless set."
         ),
-        key!("cors.allow_credentials" = cors.allow_credentials, "Whether browsers may send cookies along."),
         key!("cors.max_age" = cors.max_age, "How long a browser may remember the permission."),
         key!("metrics.public" = metrics.public, "Whether `/metrics` answers without a key."),
         key!("docs.enabled" = docs.enabled, "Whether `/docs` and `/openapi.json` are served."),

@@ -29,8 +29,6 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),
         ("limits.connections", limits.connections, 1, "1 or more"),
         ("limits.batch_calls", limits.batch_calls, 1, "1 or more"),
-        ("limits.subscriptions", limits.subscriptions, 1, "1 or more"),
-        ("limits.subscription_buffer", limits.subscription_buffer, 1, "1 or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -86,13 +84,6 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
             "scheme, host and port without a path, for example `https://app.example.org`, or `*`",
         );
     }
-    let any = config.cors.allowed_origins.iter().any(|origin| origin == "*");
-    check(
-        "cors.allow_credentials",
-        !(any && config.cors.allow_credentials),
-        "`*` would let every page act with the visitor's cookies".into(),
-        "`false`, or named origins in cors.allowed_origins",
-    );
     if let Err(wrong) = log_filter(&config.log.filter) {
         check(
             "log.filter",

@@ -147,10 +147,6 @@ pub struct Limits {
     pub call_timeout: Duration,
     /// Most calls that run at once; further ones are answered with UNAVAILABLE.
     pub calls_in_flight: u64,
-    /// Most subscriptions that run at once.
-    pub subscriptions: usize,
-    /// Items of a subscription that wait for a client that does not read, before it is cut off.
-    pub subscription_buffer: usize,
     /// How often a silent subscription sends a comment, so that proxies keep it open.
     pub subscription_keep_alive: Duration,
 }
@@ -170,8 +166,6 @@ impl Default for Limits {
             batch_calls: 100,
             call_timeout: Duration::from_secs(60),
             calls_in_flight: 4096,
-            subscriptions: 1024,
-            subscription_buffer: 256,
             subscription_keep_alive: Duration::from_secs(15),
         }
     }
@@ -197,15 +191,13 @@ impl Default for Compression {
 pub struct Cors {
     /// `https://app.example.org`, or `*` for any.
     pub allowed_origins: Vec<String>,
-    /// Whether browsers may send cookies and client certificates along.
-    pub allow_credentials: bool,
     /// How long a browser may remember the permission.
     pub max_age: Duration,
 }
 
 impl Default for Cors {
     fn default() -> Self {
-        Self { allowed_origins: Vec::new(), allow_credentials: false, max_age: Duration::from_secs(600) }
+        Self { allowed_origins: Vec::new(), max_age: Duration::from_secs(600) }
     }
 }
 
