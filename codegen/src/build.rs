@@ -20,9 +20,9 @@ pub fn in_tree(operations: impl AsRef<Path>, generated: impl AsRef<Path>) {
 }
 
 fn try_in_tree(operations: &Path, generated: &Path) -> Result<(), String> {
+    let tree = output(operations, &Options::default())?;
     watch(operations)?;
     println!("cargo::rerun-if-env-changed=CI");
-    let tree = output(operations, &Options::default())?;
     let changes = files::compare(generated, &tree).map_err(|error| unreadable(generated, &error))?;
     if changes.is_empty() {
         return Ok(());
@@ -54,9 +54,9 @@ pub fn out_dir_as(operations: impl AsRef<Path>, root: &str) {
 }
 
 fn try_out_dir(operations: &Path, options: &Options) -> Result<(), String> {
-    watch(operations)?;
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("OUT_DIR is not set: not in a build script")?;
     let tree = output(operations, options)?;
+    watch(operations)?;
     let changes = files::compare(&out, &tree).map_err(|error| unreadable(&out, &error))?;
     files::apply(&out, &tree, &changes).map_err(|error| format!("{}: {error}", out.display()))
 }
@@ -66,6 +66,17 @@ fn output(operations: &Path, options: &Options) -> Result<crate::FileTree, Strin
         files::read(operations, &shown(operations)).map_err(|error| unreadable(operations, &error))?;
     let outcome = run(&sources, options);
     let text: String = outcome.diagnostics.iter().map(diagnostic::human).collect();
+    if outcome.files.is_some() {
+        for warning in &outcome.diagnostics {
+            println!(
+                "cargo::warning={}: {}[{}]: {}",
+                warning.at.file,
+                warning.severity.as_str(),
+                warning.code,
+                warning.message
+            );
+        }
+    }
     outcome.files.ok_or_else(|| format!("the operations are not right:\n\n{text}"))
 }
 
@@ -77,7 +88,8 @@ fn shown(operations: &Path) -> String {
     inside.to_string_lossy().replace('\\', "/")
 }
 
-/// Asks cargo to run the build script again when a file comes, goes or changes.
+/// Asks cargo to run the build script again when a file comes, goes or changes. Only said on success: after a
+/// failure cargo runs it again anyway, and shows all that it printed.
 fn watch(operations: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed={}", operations.display());
     for path in files::list(operations).map_err(|error| unreadable(operations, &error))? {
