@@ -5,7 +5,18 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn};
 use tracing_subscriber::layer::Filter;
 
 /// Libraries whose details help nobody at `debug`: they would drown the hub's own lines, and some print what they send.
-const QUIET: [&str; 8] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tantivy", "sqlx", "tower"];
+const QUIET: [&str; 10] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+    "sea_orm",
+    "sea_orm_migration",
+    "sqlx",
+    "tantivy",
+    "tower",
+];
 
 /// The filter of `log.filter`, with chatty libraries kept to warnings unless it names them.
 pub(super) fn of<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, String> {
