@@ -14,8 +14,8 @@ def target() -> Path:
 
 
 def hub_binary() -> Path:
-    """The hub under test: ALKHUB_BIN, or what cargo built last."""
-    path = Path(os.environ.get("ALKHUB_BIN", target() / "debug" / "alkhub")).resolve()
+    """The hub under test: ALKHUB_TEST_BIN, or what cargo built last."""
+    path = Path(os.environ.get("ALKHUB_TEST_BIN", target() / "debug" / "alkhub")).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run `cargo build`, or scripts/test, which does")
     return path

@@ -153,32 +153,54 @@ fn output_suffix(descriptor: &Descriptor) -> &'static str {
 }
 
 fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
-    let (content_type, description) = match descriptor.kind {
-        Kind::Subscription => ("text/event-stream", "Items, each one `data:` frame; an `error` event ends a stream that failed."),
-        _ => ("application/json", "The output."),
+    let output = output_reference(descriptor, &parts.output);
+    let (content_type, description, schema) = match descriptor.kind {
+        Kind::Subscription => (
+            "text/event-stream",
+            "Items, each one `data:` frame; an `error` event ends a stream that failed.",
+            event(&output),
+        ),
+        _ => ("application/json", "The output.", output),
     };
     let mut all = vec![MetaResponse {
         description,
         status: Some(200),
         status_range: None,
-        content: vec![MetaMediaType { content_type, schema: output_reference(descriptor, &parts.output) }],
+        content: vec![MetaMediaType { content_type, schema }],
         headers: Vec::new(),
     }];
     for (status, names) in refusals(descriptor, parts) {
         let names: Vec<&str> = names.into_iter().collect();
-        all.push(problem(Some(status), intern(&names.join(", "))));
+        all.push(problem(Some(status), None, intern(&names.join(", "))));
     }
     if descriptor.any_error {
-        all.push(problem(None, "An error that the called operation declares."));
+        // Not `default`: client generators take that for another shape of success.
+        all.extend(["4XX", "5XX"].map(|range| problem(None, Some(range), "An error that the called operation declares.")));
     }
     all
 }
 
-fn problem(status: Option<u16>, description: &'static str) -> MetaResponse {
+/// One event of a stream. OpenAPI 3.0 describes events as a browser hands them to a program, with text for data.
+fn event(item: &MetaSchemaRef) -> MetaSchemaRef {
+    let about = match item {
+        MetaSchemaRef::Reference(name) => format!("JSON: a `{name}`, or a `{PROBLEM}` where `event` is `error`."),
+        MetaSchemaRef::Inline(_) => format!("JSON: an item, or a `{PROBLEM}` where `event` is `error`."),
+    };
+    MetaSchemaRef::Inline(Box::new(convert_inline(&json!({
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "event": { "type": "string", "enum": ["message", "error"] },
+            "data": { "type": "string", "description": about },
+        },
+    }))))
+}
+
+fn problem(status: Option<u16>, range: Option<&str>, description: &'static str) -> MetaResponse {
     MetaResponse {
         description,
         status,
-        status_range: None,
+        status_range: range.map(str::to_owned),
         content: vec![MetaMediaType {
             content_type: PROBLEM_JSON,
             schema: MetaSchemaRef::Reference(PROBLEM.to_owned()),
