@@ -15,7 +15,7 @@ use crate::storage::{
 ///
 /// # Errors
 /// EXECUTION_ERROR where the output is not JSON, which no handler makes.
-pub fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnvelope, CallError> {
+pub(crate) fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnvelope, CallError> {
     let data: serde_json::Value = serde_json::from_slice(output).map_err(|error| CallError::internal(&error))?;
     let is_envelope = data.as_object().is_some_and(|map| {
         map.contains_key("data")
@@ -36,7 +36,7 @@ pub fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnv
 ///
 /// # Errors
 /// EXECUTION_ERROR where the shared type does not fit, which code generation rules out.
-pub fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
+pub(crate) fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
     let descriptor = entry.descriptor();
     serde_json::from_value(json!({
         "id": descriptor.id,
@@ -52,14 +52,14 @@ pub fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
 
 /// Counters and times as JSON integers, which end at 2^53 - 1 here.
 #[must_use]
-pub fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     const LARGEST: i64 = 9_007_199_254_740_991;
     i64::try_from(number).unwrap_or(LARGEST).min(LARGEST)
 }
 
 /// Who acts by this call.
 #[must_use]
-pub fn actor(cx: &Call) -> Actor {
+pub(crate) fn actor(cx: &Call) -> Actor {
     Actor {
         key_id: cx.identity().map(|identity| identity.id.clone()),
         request_id: Some(cx.request_id().to_string()),
@@ -68,7 +68,7 @@ pub fn actor(cx: &Call) -> Actor {
 
 /// A key as callers see it.
 #[must_use]
-pub fn key(key: Key) -> shared::Key {
+pub(crate) fn key(key: Key) -> shared::Key {
     shared::Key {
         status: match key.status(now_ms()) {
             Status::Active => shared::KeyStatus::Active,
@@ -89,7 +89,7 @@ pub fn key(key: Key) -> shared::Key {
 
 /// A project as callers see it.
 #[must_use]
-pub fn project(project: Project) -> shared::Project {
+pub(crate) fn project(project: Project) -> shared::Project {
     shared::Project {
         id: project.id,
         name: project.name,

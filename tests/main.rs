@@ -1,4 +1,5 @@
 //! End-to-end tests: a real hub on a real socket, on every database that the environment offers.
 
+mod cli;
 mod http;
 mod support;

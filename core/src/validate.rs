@@ -89,6 +89,10 @@ fn unknown_property(name: &str, known: &[String]) -> String {
     if known.is_empty() {
         return "is not a known property".to_owned();
     }
+    let begun = known.iter().find(|candidate| name.len() >= 3 && candidate.starts_with(name));
+    if let Some(candidate) = begun {
+        return format!("is not a known property; did you mean `{candidate}`?");
+    }
     let near = known.iter().min_by_key(|candidate| distance(name, candidate));
     match near {
         Some(candidate) if distance(name, candidate) <= 1 + candidate.len() / 4 => {

@@ -101,10 +101,6 @@ pub fn all() -> Vec<Key> {
             "server.shutdown_grace" = server.shutdown_grace,
             "How long running calls may take to finish once the hub is told to stop."
         ),
-        key!(
-            "server.public_url" = server.public_url,
-            "The URL by which clients reach the hub, when a proxy stands in front of it."
-        ),
         key!("data" = data, "Directory of everything the hub keeps on disk."),
         key!(
             "database.url" = database.url,
@@ -124,7 +120,6 @@ pub fn all() -> Vec<Key> {
         key!(size "limits.header_bytes" = limits.header_bytes, "Largest request head."),
         key!("limits.headers" = limits.headers, "Most headers of a request."),
         key!("limits.json_depth" = limits.json_depth, "Deepest nesting of a JSON body."),
-        key!(size "limits.uri_bytes" = limits.uri_bytes, "Longest request target."),
         key!(
             "limits.header_timeout" = limits.header_timeout,
             "How long a client may take to send the request head."
@@ -138,7 +133,6 @@ pub fn all() -> Vec<Key> {
             "How long a connection may stay open without a request."
         ),
         key!("limits.connections" = limits.connections, "Most connections open at once."),
-        key!("limits.batch_calls" = limits.batch_calls, "Most calls of one batch."),
         key!(
             "limits.call_timeout" = limits.call_timeout,
             "Longest time a call may take, unless its operation declares a shorter one."

@@ -24,11 +24,9 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
     for (key, value, least, right) in [
         ("limits.body_bytes", limits.body_bytes, 1024, "1KiB or more"),
         ("limits.header_bytes", limits.header_bytes, 8192, "8KiB or more"),
-        ("limits.uri_bytes", limits.uri_bytes, 256, "256 or more"),
         ("limits.headers", limits.headers, 16, "16 or more"),
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),
         ("limits.connections", limits.connections, 1, "1 or more"),
-        ("limits.batch_calls", limits.batch_calls, 1, "1 or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -51,13 +49,9 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
     let ratio = config.telemetry.sample_ratio;
     let good = (0.0..=1.0).contains(&ratio);
     check("telemetry.sample_ratio", good, format!("{ratio} is not a share"), "a number from 0 to 1");
-    for (key, url) in [
-        ("server.public_url", &config.server.public_url),
-        ("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint),
-    ] {
-        let good = url.as_deref().is_none_or(is_http_url);
-        check(key, good, "it is not an http or https URL".into(), "for example `https://hub.example.org`");
-    }
+    let good = config.telemetry.otlp_endpoint.as_deref().is_none_or(is_http_url);
+    let right = "for example `https://collector.example.org:4318`";
+    check("telemetry.otlp_endpoint", good, "it is not an http or https URL".into(), right);
     if let Some(url) = &config.database.url {
         let schemes = ["sqlite:", "postgres://", "postgresql://"];
         let good = schemes.iter().any(|scheme| url.expose().starts_with(scheme));

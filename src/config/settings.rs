@@ -87,8 +87,6 @@ pub struct Server {
     pub listen: SocketAddr,
     /// How long running calls may take to finish once the hub is told to stop.
     pub shutdown_grace: Duration,
-    /// The URL by which clients reach the hub, when a proxy stands in front of it.
-    pub public_url: Option<String>,
 }
 
 impl Default for Server {
@@ -96,7 +94,6 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             shutdown_grace: Duration::from_secs(15),
-            public_url: None,
         }
     }
 }
@@ -131,8 +128,6 @@ pub struct Limits {
     pub headers: usize,
     /// Deepest nesting of a JSON body.
     pub json_depth: usize,
-    /// Longest request target.
-    pub uri_bytes: usize,
     /// How long a client may take to send the request head.
     pub header_timeout: Duration,
     /// How long a client may take to send the request body.
@@ -141,8 +136,6 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Most connections open at once.
     pub connections: usize,
-    /// Most calls of one batch.
-    pub batch_calls: usize,
     /// Longest time a call may take, unless its operation declares a shorter one.
     pub call_timeout: Duration,
     /// Most calls that run at once; further ones are answered with UNAVAILABLE.
@@ -158,12 +151,10 @@ impl Default for Limits {
             header_bytes: 16 * KIB,
             headers: 100,
             json_depth: 64,
-            uri_bytes: 8 * KIB,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             connections: 10_000,
-            batch_calls: 100,
             call_timeout: Duration::from_secs(60),
             calls_in_flight: 4096,
             subscription_keep_alive: Duration::from_secs(15),

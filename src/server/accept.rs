@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 
 /// Routes as the loop serves them.
-pub type Routes = BoxEndpoint<'static, Response>;
+pub(super) type Routes = BoxEndpoint<'static, Response>;
 
 /// hyper's smallest read buffer.
 const SMALLEST_BUFFER: usize = 8192;
 
 /// Serves until `stop` is cancelled, then lets running requests finish for at most `grace`.
 /// Answers whether all of them did.
-pub async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
     routes: Routes,
     limits: &Limits,
@@ -75,8 +75,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.headers)
-        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER))
-        .pipeline_flush(true);
+        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER));
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -37,9 +37,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let server = Server::start::<HubOperations>(config).await?;
     // The one time that the key is shown, and not by way of the log.
     if let Some(key) = &server.first_key {
-        println!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n");
+        say(&format!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n"));
     }
-    println!("alkhub {} serves on http://{}", env!("CARGO_PKG_VERSION"), server.address);
+    say(&format!("alkhub {} serves on http://{}", env!("CARGO_PKG_VERSION"), server.address));
     signal::stop_asked().await;
     tracing::info!("stopping; running calls may finish");
     tokio::select! {
@@ -51,6 +51,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         () = signal::stop_asked() => tracing::warn!("stopped at once, by a second signal"),
     }
     Ok(())
+}
+
+/// For the person at the terminal. A closed standard output is no reason to stop.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 impl Server {

@@ -1,7 +1,7 @@
 //! The signals that ask the hub to stop.
 
 /// Ends at the next SIGINT or SIGTERM.
-pub async fn stop_asked() {
+pub(super) async fn stop_asked() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     let terminate = async {

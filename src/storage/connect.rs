@@ -128,7 +128,10 @@ async fn open(settings: &Settings, connections: u32) -> Result<DatabaseConnectio
 /// Makes folder and file before SQLite does, to choose who may read them.
 fn prepare_file(path: &str) -> std::io::Result<()> {
     let path = path.trim_start_matches("//");
-    let path = Path::new(path.split('?').next().unwrap_or(path));
+    let path = path.split('?').next().unwrap_or(path);
+    // The driver reads it as a URL path, with escapes.
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let path = Path::new(&path);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);

@@ -53,7 +53,7 @@ fn plausible(schema: &Value) -> BoxedStrategy<Value> {
         .boxed(),
         "string" => text(schema),
         "array" => {
-            let (items, most) = (schema["items"].clone(), schema["maxItems"].as_u64().unwrap_or(4) as usize);
+            let (items, most) = (schema["items"].clone(), schema["maxItems"].as_u64().unwrap_or(4).min(6) as usize);
             prop::collection::vec(near(&items), 0..=most + 1).prop_map(Value::from).boxed()
         }
         "object" => object(schema),
@@ -69,8 +69,8 @@ fn text(schema: &Value) -> BoxedStrategy<Value> {
         Some("date") => &["2026-01-02", "2026-02-30", "26-1-2"],
         Some("uri") => &["https://a.example/b?c#d", "/relative", "a b", "urn:x:y"],
         _ => {
-            let most = schema["maxLength"].as_u64().unwrap_or(10) as usize;
-            let pattern = schema["pattern"].as_str().map_or("\\PC", |_| "[a-z0-9]");
+            let most = schema["maxLength"].as_u64().unwrap_or(10).min(40) as usize;
+            let pattern = schema["pattern"].as_str().map_or("[ -~äß語]", |_| "[a-z0-9]");
             return proptest::string::string_regex(&format!("{pattern}{{0,{}}}", most + 1))
                 .expect("a pattern")
                 .prop_map(Value::from)
@@ -152,7 +152,7 @@ async fn server_and_schema_agree() {
     each_hub(async |hub| {
         for operation in alkhub_testkit::api::OPERATIONS {
             if ["kit.shapes", "kit.pick", "kit.ingest"].contains(&operation.id) {
-                compare(hub, operation.id, operation.input_schema, 1500).await;
+                compare(hub, operation.id, operation.input_schema, 600).await;
             }
         }
     })

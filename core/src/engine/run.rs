@@ -5,6 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, sync::atomic::Ordering};
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 use super::{
     Answer, Engine, Request,
@@ -76,7 +77,13 @@ impl Engine {
             return Err(error);
         }
         entry.validator()?.check(&input).map_err(CallError::validation)?;
-        let work = AssertUnwindSafe(entry.handler.serve(call, input)).catch_unwind();
+        // Only inside a traced request is there anybody to look at the span.
+        let span = if tracing::Span::current().is_disabled() {
+            tracing::Span::none()
+        } else {
+            tracing::info_span!(target: "alkhub::call", "call", operation = entry.id(), request_id = %call.request_id())
+        };
+        let work = AssertUnwindSafe(entry.handler.serve(call, input)).catch_unwind().instrument(span);
         let cancelled = call.cancelled().cancelled();
         let bounded = async {
             match call.deadline() {

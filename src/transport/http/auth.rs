@@ -10,7 +10,7 @@ use crate::keys::{KeyStore, VerifyError};
 ///
 /// # Errors
 /// ACCESS_DENIED (401), or UNAVAILABLE when the key cannot be looked up.
-pub async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
+pub(super) async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value
         .to_str()

@@ -26,7 +26,7 @@ struct Property {
 }
 
 /// The plan by which a route reads its input, made once.
-pub struct Binding {
+pub(super) struct Binding {
     path: Vec<String>,
     properties: BTreeMap<String, Property>,
     from_query: bool,
@@ -35,7 +35,7 @@ pub struct Binding {
 impl Binding {
     /// Reads the plan off a descriptor.
     #[must_use]
-    pub fn new(descriptor: &Descriptor, method: &Method) -> Self {
+    pub(super) fn new(descriptor: &Descriptor, method: &Method) -> Self {
         let schema: Value = serde_json::from_str(descriptor.input_schema).unwrap_or_default();
         let path = descriptor.http.map(|http| path_parameters(http.path)).unwrap_or_default();
         let properties = schema["properties"].as_object().map_or_else(BTreeMap::new, |properties| {
@@ -49,7 +49,7 @@ impl Binding {
     ///
     /// # Errors
     /// What reading the body answers with, or VALIDATION_ERROR where a value stands in the wrong place.
-    pub async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Value, CallError> {
+    pub(super) async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Value, CallError> {
         let mut input = if self.from_query {
             self.query(request.uri().query().unwrap_or_default())?
         } else {
@@ -92,7 +92,7 @@ impl Binding {
 
 /// Names in braces, in order.
 #[must_use]
-pub fn path_parameters(path: &str) -> Vec<&str> {
+pub(super) fn path_parameters(path: &str) -> Vec<&str> {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::config::Limits;
 ///
 /// # Errors
 /// UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT or BAD_REQUEST.
-pub async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Value>, CallError> {
+pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Value>, CallError> {
     let declared = content_length(request.headers());
     if declared.is_some_and(|length| length > limits.body_bytes as u64) {
         return Err(too_large(limits.body_bytes));

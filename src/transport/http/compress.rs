@@ -10,11 +10,11 @@ use crate::config::Compression;
 
 /// Marks an answer that may be compressed, with its length in bytes.
 #[derive(Clone, Copy)]
-pub struct Compressible(pub usize);
+pub(super) struct Compressible(pub usize);
 
 /// Compresses if the answer is marked and large enough and the client accepts it.
 #[must_use]
-pub fn apply(response: Response, accepted: Option<&HeaderValue>, settings: &Compression) -> Response {
+pub(super) fn apply(response: Response, accepted: Option<&HeaderValue>, settings: &Compression) -> Response {
     let large = response.extensions().get::<Compressible>().is_some_and(|size| size.0 >= settings.min_bytes);
     if !settings.enabled || !large {
         return response;

@@ -9,7 +9,7 @@ use rust_embed::RustEmbed;
 use super::{OperationSet, compress::Compressible, endpoint, openapi};
 
 /// A text made at first use and kept.
-pub struct Lazy<S> {
+pub(super) struct Lazy<S> {
     content_type: &'static str,
     enabled: bool,
     make: fn() -> String,
@@ -19,13 +19,13 @@ pub struct Lazy<S> {
 
 /// `/openapi.json`.
 #[must_use]
-pub fn document<S: OperationSet>() -> Lazy<S> {
+pub(super) fn document<S: OperationSet>() -> Lazy<S> {
     lazy("application/json", true, openapi::document_json::<S>)
 }
 
 /// `/docs`.
 #[must_use]
-pub fn page<S: OperationSet>(enabled: bool) -> Lazy<S> {
+pub(super) fn page<S: OperationSet>(enabled: bool) -> Lazy<S> {
     lazy("text/html; charset=utf-8", enabled, openapi::page_html::<S>)
 }
 
@@ -51,7 +51,7 @@ impl<S: OperationSet> Endpoint for Lazy<S> {
 struct Pages;
 
 /// `/docs/errors/{CODE}`, which problem documents name as their type.
-pub struct ErrorPage;
+pub(super) struct ErrorPage;
 
 impl Endpoint for ErrorPage {
     type Output = Response;
@@ -68,7 +68,7 @@ impl Endpoint for ErrorPage {
 }
 
 /// `/` leads to the page of operations.
-pub struct Home;
+pub(super) struct Home;
 
 impl Endpoint for Home {
     type Output = Response;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{HttpState, auth, bind::Binding, compress::Compressible, front::RequestId, problem, sse};
 
 /// A declared route.
-pub struct OperationEndpoint {
+pub(super) struct OperationEndpoint {
     state: HttpState,
     entry: Arc<Entry>,
     binding: Binding,
@@ -25,7 +25,7 @@ pub struct OperationEndpoint {
 impl OperationEndpoint {
     /// The endpoint of an operation; `None` where nothing serves the operation.
     #[must_use]
-    pub fn new(state: HttpState, descriptor: &Descriptor, method: &Method) -> Option<Self> {
+    pub(super) fn new(state: HttpState, descriptor: &Descriptor, method: &Method) -> Option<Self> {
         let entry = state.engine.registry().get(descriptor.id)?;
         Some(Self { binding: Binding::new(descriptor, method), state, entry })
     }
@@ -44,14 +44,17 @@ impl OperationEndpoint {
         let answer = self.state.engine.dispatch(self.entry.clone(), call).await?;
         Ok(match answer {
             Answer::Once(output) => json(output),
-            Answer::Stream(items) => sse::response(items, id, self.state.stopping.clone()),
+            Answer::Stream(items) => {
+                let keep_alive = self.state.config.limits.subscription_keep_alive;
+                sse::response(items, id, self.state.stopping.clone(), keep_alive)
+            }
         })
     }
 }
 
 /// A JSON answer.
 #[must_use]
-pub fn json(output: Bytes) -> Response {
+pub(super) fn json(output: Bytes) -> Response {
     let length = output.len();
     let mut response = Response::builder().content_type("application/json").body(output);
     response.extensions_mut().insert(Compressible(length));

@@ -2,21 +2,23 @@
 
 use std::time::Instant;
 
-use alkhub_core::{CallError, Descriptor, error::codes};
+use alkhub_core::{CallError, Descriptor, error::codes, trace::TraceContext};
 use poem::{
     Endpoint, IntoResponse, Request, Response, Route,
     http::{HeaderValue, Method, StatusCode, header},
 };
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{HttpState, compress, problem};
+use crate::telemetry;
 
 /// Id of the request, which is also that of the call it makes.
 #[derive(Clone, Copy)]
-pub struct RequestId(pub Uuid);
+pub(super) struct RequestId(pub Uuid);
 
 /// Wraps the routes.
-pub struct Front {
+pub(super) struct Front {
     routes: Route,
     state: HttpState,
     methods: Vec<(Vec<String>, &'static str)>,
@@ -25,7 +27,7 @@ pub struct Front {
 impl Front {
     /// Wraps these routes, of which the operations say which methods exist where.
     #[must_use]
-    pub fn new(routes: Route, state: HttpState, operations: Vec<&'static Descriptor>) -> Self {
+    pub(super) fn new(routes: Route, state: HttpState, operations: Vec<&'static Descriptor>) -> Self {
         let split = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
         let methods = operations
             .iter()
@@ -56,6 +58,18 @@ impl Front {
         methods.sort_unstable();
         methods.dedup();
         methods.join(", ")
+    }
+
+    /// The span of a request, where traces are exported; nobody else would look at it.
+    fn span(&self, request: &Request, id: Uuid) -> Option<Span> {
+        self.state.config.telemetry.otlp_endpoint.as_ref()?;
+        let (method, path) = (request.method(), request.uri().path());
+        let span = tracing::info_span!(target: "alkhub::http", "request", %method, path, request_id = %id);
+        let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        if let Some(context) = header.and_then(TraceContext::parse) {
+            telemetry::adopt(&span, &context);
+        }
+        Some(span)
     }
 
     /// What poem's router refuses is answered like everything else.
@@ -101,7 +115,7 @@ fn is_foreign(response: &Response) -> bool {
 
 /// Marks an error answer that is meant to be plain text (health pages).
 #[derive(Clone, Copy)]
-pub struct Plain;
+pub(super) struct Plain;
 
 impl Endpoint for Front {
     type Output = Response;
@@ -113,7 +127,12 @@ impl Endpoint for Front {
         let method = request.method().clone();
         let uri = request.uri().clone();
         let accepted = request.headers().get(header::ACCEPT_ENCODING).cloned();
-        let mut response = match self.routes.call(request).await {
+        let span = self.span(&request, id);
+        let answered = match span {
+            Some(span) => self.routes.call(request).instrument(span).await,
+            None => self.routes.call(request).await,
+        };
+        let mut response = match answered {
             Ok(response) => response.into_response(),
             Err(error) => error.into_response(),
         };

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{HttpState, front::Plain};
 
 /// Answers `ok` as long as the process runs.
-pub struct Live;
+pub(super) struct Live;
 
 impl Endpoint for Live {
     type Output = Response;
@@ -17,7 +17,7 @@ impl Endpoint for Live {
 }
 
 /// Answers 200 when the database can be reached and the hub is not stopping, 503 otherwise.
-pub struct Ready(pub HttpState);
+pub(super) struct Ready(pub HttpState);
 
 impl Endpoint for Ready {
     type Output = Response;

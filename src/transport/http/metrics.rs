@@ -82,7 +82,7 @@ impl Observer for Metrics {
 }
 
 /// The page that Prometheus reads.
-pub struct Page(pub HttpState);
+pub(super) struct Page(pub HttpState);
 
 impl Page {
     async fn serve(&self, request: &Request) -> Result<Response, CallError> {

@@ -12,9 +12,6 @@ use uuid::Uuid;
 
 use super::problem;
 
-/// Comments keep proxies from closing a silent stream.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-
 struct State {
     items: ItemStream<Bytes, CallError>,
     heartbeat: Interval,
@@ -23,10 +20,15 @@ struct State {
     ended: bool,
 }
 
-/// The answer to a subscription. When the client leaves, the body is dropped, and with it the call.
+/// The answer to a subscription; comments at an interval keep proxies from closing a silent one. When the client leaves, the body is dropped, and with it the call.
 #[must_use]
-pub fn response(items: ItemStream<Bytes, CallError>, request_id: Uuid, stopping: CancellationToken) -> Response {
-    let mut heartbeat = interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+pub(super) fn response(
+    items: ItemStream<Bytes, CallError>,
+    request_id: Uuid,
+    stopping: CancellationToken,
+    keep_alive: Duration,
+) -> Response {
+    let mut heartbeat = interval_at(tokio::time::Instant::now() + keep_alive, keep_alive);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let state = State { items, heartbeat, stopping, request_id, ended: false };
     let frames = stream::unfold(state, next).map(Ok::<_, std::io::Error>);

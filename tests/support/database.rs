@@ -1,0 +1,80 @@
+//! Databases to test on: SQLite always, Postgres where `ALKHUB_TEST_POSTGRES_URL` names a server on which databases may be made.
+
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use tempfile::TempDir;
+
+const VARIABLE: &str = "ALKHUB_TEST_POSTGRES_URL";
+
+/// A fresh, empty database of its own, gone when dropped.
+pub struct Backend {
+    kind: Kind,
+    folder: TempDir,
+}
+
+enum Kind {
+    Sqlite,
+    Postgres { url: String, admin: String, name: String },
+}
+
+impl Backend {
+    /// One of each kind that the environment offers.
+    pub async fn all() -> Vec<Self> {
+        let mut all = vec![Self { kind: Kind::Sqlite, folder: folder() }];
+        match std::env::var(VARIABLE) {
+            Ok(admin) => all.push(Self::postgres(admin).await),
+            Err(_) => println!("-- {VARIABLE} is not set: SQLite only"),
+        }
+        all
+    }
+
+    async fn postgres(admin: String) -> Self {
+        let name = format!("alkhub_{}", uuid::Uuid::new_v4().simple());
+        run(&admin, &format!("CREATE DATABASE {name}")).await;
+        let (base, _) = admin.rsplit_once('/').expect("an URL with a database");
+        let url = format!("{base}/{name}");
+        Self { kind: Kind::Postgres { url, admin, name }, folder: folder() }
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "SQLite",
+            Kind::Postgres { .. } => "Postgres",
+        }
+    }
+
+    pub fn url(&self) -> String {
+        match &self.kind {
+            Kind::Sqlite => format!("sqlite://{}", self.data().join("alkhub.db").display()),
+            Kind::Postgres { url, .. } => url.clone(),
+        }
+    }
+
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        let Kind::Postgres { admin, name, .. } = &self.kind else { return };
+        let (admin, name) = (admin.clone(), name.clone());
+        // A runtime of its own: the test's may be gone, and a drop cannot wait.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(run(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+        });
+        let _ = dropped.join();
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+async fn run(url: &str, statement: &str) {
+    let connection: DatabaseConnection = Database::connect(url).await.expect("Postgres answers");
+    connection.execute_unprepared(statement).await.expect("the statement runs");
+    connection.close().await.expect("closed");
+}
