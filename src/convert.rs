@@ -16,7 +16,8 @@ use crate::storage::{
 /// # Errors
 /// EXECUTION_ERROR where the output is not JSON, which no handler makes.
 pub(crate) fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnvelope, CallError> {
-    let data: serde_json::Value = serde_json::from_slice(output).map_err(|error| CallError::internal(&error))?;
+    let data: serde_json::Value =
+        serde_json::from_slice(output).map_err(|error| CallError::internal(&error))?;
     let is_envelope = data.as_object().is_some_and(|map| {
         map.contains_key("data")
             && map.get("meta").is_some_and(|meta| {

@@ -132,8 +132,10 @@ impl CallError {
     /// UNAVAILABLE: a component is away for the moment.
     #[must_use]
     pub fn unavailable(component: &str) -> Self {
-        let mut error =
-            Self::new(codes::UNAVAILABLE, format!("The {component} cannot be reached at the moment; try again."));
+        let mut error = Self::new(
+            codes::UNAVAILABLE,
+            format!("The {component} cannot be reached at the moment; try again."),
+        );
         error.retry_after = Some(1);
         error
     }

@@ -44,11 +44,7 @@ pub type ItemStream<T, E> = BoxStream<'static, Result<T, E>>;
 )]
 pub trait Handle<O: Operation>: Send + Sync + 'static {
     /// Serves one call.
-    fn handle(
-        &self,
-        cx: &Call,
-        input: O::Input,
-    ) -> impl Future<Output = Result<O::Output, O::Error>> + Send;
+    fn handle(&self, cx: &Call, input: O::Input) -> impl Future<Output = Result<O::Output, O::Error>> + Send;
 }
 
 /// The handler of a subscription. Dropping the stream cancels it.

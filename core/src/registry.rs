@@ -32,7 +32,12 @@ pub struct Entry {
 
 impl Entry {
     fn new(descriptor: &'static Descriptor, handler: Arc<dyn ErasedHandler>) -> Self {
-        Self { descriptor, access: AccessControl::from(&descriptor.access), validator: OnceLock::new(), handler }
+        Self {
+            descriptor,
+            access: AccessControl::from(&descriptor.access),
+            validator: OnceLock::new(),
+            handler,
+        }
     }
 
     /// The id, `namespace.name`.

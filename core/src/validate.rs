@@ -142,7 +142,8 @@ pub fn normalise_integers(value: &mut Value) {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) if number.is_f64() => {
-            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT) {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)
+            {
                 #[allow(clippy::cast_possible_truncation, reason = "integral and within 2^53")]
                 {
                     *value = Value::from(float as i64);

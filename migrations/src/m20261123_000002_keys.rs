@@ -28,7 +28,12 @@ impl MigrationTrait for Migration {
         // The list is by age; the id tells apart what was made in the same millisecond.
         manager
             .create_index(
-                Index::create().name("api_keys_by_age").table("api_keys").col("created_at").col("id").to_owned(),
+                Index::create()
+                    .name("api_keys_by_age")
+                    .table("api_keys")
+                    .col("created_at")
+                    .col("id")
+                    .to_owned(),
             )
             .await?;
         manager
@@ -41,7 +46,10 @@ impl MigrationTrait for Migration {
             )
             .await?;
         let mut epoch = Query::insert();
-        epoch.into_table("hub_state").columns(["name", "value"]).values_panic(["key_epoch".into(), 0_i64.into()]);
+        epoch
+            .into_table("hub_state")
+            .columns(["name", "value"])
+            .values_panic(["key_epoch".into(), 0_i64.into()]);
         manager.execute(epoch).await
     }
 

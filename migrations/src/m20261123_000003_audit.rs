@@ -26,7 +26,12 @@ impl MigrationTrait for Migration {
             let name = format!("audit_logs_by_{column}");
             manager
                 .create_index(
-                    Index::create().name(name).table("audit_logs").col(column.to_owned()).col("id").to_owned(),
+                    Index::create()
+                        .name(name)
+                        .table("audit_logs")
+                        .col(column.to_owned())
+                        .col("id")
+                        .to_owned(),
                 )
                 .await?;
         }

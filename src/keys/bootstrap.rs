@@ -36,7 +36,9 @@ pub enum BootstrapError {
     )]
     Malformed,
     /// The id is taken by a key with another secret.
-    #[error("a key of the id {0} exists with another secret; give ALKHUB_BOOTSTRAP_KEY another id, or remove it")]
+    #[error(
+        "a key of the id {0} exists with another secret; give ALKHUB_BOOTSTRAP_KEY another id, or remove it"
+    )]
     Conflict(String),
     /// The preset key was revoked or has expired, and is not brought back.
     #[error("the preset key {0} is revoked or expired; give ALKHUB_BOOTSTRAP_KEY another one, or remove it")]

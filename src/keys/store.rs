@@ -144,11 +144,8 @@ impl KeyStore {
 
     async fn load(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
         Ok(keys::get(&self.inner.database, id).await?.map(|key| {
-            let identity = Identity {
-                id: key.id.clone(),
-                scopes: key.scopes.clone(),
-                resources: key.resources.clone(),
-            };
+            let identity =
+                Identity { id: key.id.clone(), scopes: key.scopes.clone(), resources: key.resources.clone() };
             Arc::new(Cached { key, identity: Arc::new(identity), used: AtomicI64::new(0) })
         }))
     }
@@ -179,7 +176,9 @@ impl KeyStore {
                 _ = ticks.tick() => {}
             }
             let asked = self.inner.started.elapsed();
-            let Ok(Ok(epoch)) = tokio::time::timeout(LOOK, keys::epoch(&self.inner.database)).await else { continue };
+            let Ok(Ok(epoch)) = tokio::time::timeout(LOOK, keys::epoch(&self.inner.database)).await else {
+                continue;
+            };
             if known.replace(epoch) != Some(epoch) {
                 self.changed();
             }

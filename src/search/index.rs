@@ -41,8 +41,10 @@ impl Index {
         let text = TextOptions::default().set_indexing_options(indexing);
         let position = schema.add_u64_field("position", NumericOptions::default().set_stored());
         let weights = [("id", 4.0), ("title", 3.0), ("tags", 2.0), ("description", 1.5), ("properties", 1.0)];
-        let fields: Vec<(Field, f32)> =
-            weights.iter().map(|(name, weight)| (schema.add_text_field(name, text.clone()), *weight)).collect();
+        let fields: Vec<(Field, f32)> = weights
+            .iter()
+            .map(|(name, weight)| (schema.add_text_field(name, text.clone()), *weight))
+            .collect();
         let index = Tantivy::create_in_ram(schema.build());
         let mut writer = index.writer_with_num_threads(1, ARENA_BYTES)?;
         for (number, entry) in entries.iter().enumerate() {
@@ -76,7 +78,8 @@ impl Index {
         let mut found = Vec::new();
         for (_, address) in searcher.search(&query, &everything)? {
             let document: TantivyDocument = searcher.doc(address)?;
-            let number = document.get_first(self.position).and_then(|value| value.as_u64()).unwrap_or(u64::MAX);
+            let number =
+                document.get_first(self.position).and_then(|value| value.as_u64()).unwrap_or(u64::MAX);
             let entry = usize::try_from(number).ok().and_then(|number| self.entries.get(number));
             if let Some(entry) = entry.filter(|entry| visible(entry)) {
                 found.push(entry.clone());
@@ -92,9 +95,13 @@ impl Index {
     /// may differ by one letter, of eight or more by two; exact ones weigh more.
     fn query(&self, words: &str) -> Result<Option<BooleanQuery>, TantivyError> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        let mut tokenizer = self.reader.searcher().index().tokenizers().get("en_stem").ok_or_else(|| {
-            TantivyError::InternalError("the English tokenizer is missing".to_owned())
-        })?;
+        let mut tokenizer = self
+            .reader
+            .searcher()
+            .index()
+            .tokenizers()
+            .get("en_stem")
+            .ok_or_else(|| TantivyError::InternalError("the English tokenizer is missing".to_owned()))?;
         let spaced = words.replace(['.', '_', '-'], " ");
         let mut stream = tokenizer.token_stream(&spaced);
         let mut tokens = Vec::new();

@@ -37,8 +37,12 @@ fn listen_hint(source: &io::Error, address: SocketAddr) -> String {
             address.ip(),
             address.port().saturating_add(1)
         ),
-        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege\nchoose a higher one with --listen".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address\nuse 127.0.0.1, or 0.0.0.0 for all".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need a privilege\nchoose a higher one with --listen".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address\nuse 127.0.0.1, or 0.0.0.0 for all".to_owned()
+        }
         _ => source.to_string(),
     }
 }

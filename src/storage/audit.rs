@@ -71,10 +71,8 @@ pub async fn list(
     cursor: Option<&str>,
     limit: u64,
 ) -> Result<Page<Entry>, CallError> {
-    let mut query = Entity::find()
-        .order_by_desc(Column::At)
-        .order_by_desc(Column::Id)
-        .limit(limit.saturating_add(1));
+    let mut query =
+        Entity::find().order_by_desc(Column::At).order_by_desc(Column::Id).limit(limit.saturating_add(1));
     if let Some(cursor) = cursor {
         let (at, id) = decode_moment(cursor)?;
         let behind = Condition::any()

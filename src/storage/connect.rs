@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 
 use alkhub_core::CallError;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -88,7 +88,8 @@ impl Database {
     /// # Errors
     /// UNAVAILABLE.
     pub async fn health(&self) -> Result<(), CallError> {
-        let ping = self.read.execute_raw(Statement::from_string(self.read.get_database_backend(), "SELECT 1"));
+        let ping =
+            self.read.execute_raw(Statement::from_string(self.read.get_database_backend(), "SELECT 1"));
         match tokio::time::timeout(Duration::from_secs(1), ping).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(answer(error)),

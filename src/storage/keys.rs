@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use alkhub_core::{CallError, identity::ADMIN_SCOPE};
 use sea_orm::{
-    ActiveValue::Unchanged, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveValue::Unchanged,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Condition, Expr, ExprTrait},
 };
 use serde_json::json;
@@ -151,8 +152,10 @@ pub async fn list(
     cursor: Option<&str>,
     limit: u64,
 ) -> Result<Page<Key>, CallError> {
-    let mut query =
-        Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(limit.saturating_add(1));
+    let mut query = Entity::find()
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .limit(limit.saturating_add(1));
     if let Some(cursor) = cursor {
         let (at, id) = decode_moment(cursor)?;
         let behind = Condition::any()
@@ -192,7 +195,8 @@ pub async fn revoke<R>(
         _ => {}
     }
     let key = Key { revoked_at: Some(now), ..key };
-    let row = ActiveModel { id: Unchanged(key.id.clone()), revoked_at: Set(key.revoked_at), ..Default::default() };
+    let row =
+        ActiveModel { id: Unchanged(key.id.clone()), revoked_at: Set(key.revoked_at), ..Default::default() };
     finish(tx, row, "key.revoke", &key, actor).await
 }
 
@@ -216,8 +220,11 @@ pub async fn rotate<R>(
         return Ok(Changed::Revoked);
     }
     let key = Key { secret_hash, ..key };
-    let row =
-        ActiveModel { id: Unchanged(key.id.clone()), secret_hash: Set(key.secret_hash.clone()), ..Default::default() };
+    let row = ActiveModel {
+        id: Unchanged(key.id.clone()),
+        secret_hash: Set(key.secret_hash.clone()),
+        ..Default::default()
+    };
     finish(tx, row, "key.rotate", &key, actor).await
 }
 

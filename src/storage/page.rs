@@ -40,7 +40,9 @@ pub fn decode_cursor(cursor: &str) -> Result<String, CallError> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .filter(|key| !key.contains('\0'))
-        .ok_or_else(|| CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page"))
+        .ok_or_else(|| {
+            CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page")
+        })
 }
 
 /// The same where the key is a moment and an id, `ms:id`.
@@ -49,7 +51,7 @@ pub fn decode_cursor(cursor: &str) -> Result<String, CallError> {
 /// VALIDATION_ERROR at `/cursor`.
 pub(super) fn decode_moment(cursor: &str) -> Result<(i64, String), CallError> {
     let key = decode_cursor(cursor)?;
-    key.split_once(':')
-        .and_then(|(ms, id)| Some((ms.parse().ok()?, id.to_owned())))
-        .ok_or_else(|| CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page"))
+    key.split_once(':').and_then(|(ms, id)| Some((ms.parse().ok()?, id.to_owned()))).ok_or_else(|| {
+        CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page")
+    })
 }

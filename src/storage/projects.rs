@@ -2,7 +2,8 @@
 
 use alkhub_core::CallError;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
     sea_query::{Expr, ExprTrait, LikeExpr},
 };
 
@@ -109,7 +110,8 @@ pub async fn list(
     }
     if let Some(name) = filter.name {
         let escaped = name.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query = query.filter(Expr::col(Column::Name).like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
+        query =
+            query.filter(Expr::col(Column::Name).like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
     }
     let items = query.all(database.read()).await.map_err(answer)?;
     Ok(Page::of(items, limit, |project| project.id.clone()))

@@ -11,8 +11,9 @@ pub fn now_ms() -> i64 {
 /// `2026-01-02T03:04:05.678Z`. What lies outside the calendar is shown as its nearest end.
 #[must_use]
 pub fn rfc3339(ms: i64) -> String {
-    let limits = (jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
-    let moment = jiff::Timestamp::from_millisecond(ms.clamp(limits.0, limits.1));
+    /// The first moment of the years 0 and 9999.
+    const CALENDAR: (i64, i64) = (-62_167_219_200_000, 253_370_764_800_000);
+    let moment = jiff::Timestamp::from_millisecond(ms.clamp(CALENDAR.0, CALENDAR.1));
     moment.map_or_else(|_| String::new(), |moment| format!("{moment:.3}"))
 }
 

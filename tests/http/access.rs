@@ -45,13 +45,21 @@ async fn operations_that_may_not_be_called_cannot_be_seen() {
     each_hub(async |hub| {
         let reader = hub.key(&["project:read"]).await;
         let listed = hub.get_as(&reader, "/api/operations?limit=200").await.ok();
-        let ids: Vec<&str> =
-            listed["items"].as_array().expect("items").iter().filter_map(|item| item["id"].as_str()).collect();
+        let ids: Vec<&str> = listed["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .filter_map(|item| item["id"].as_str())
+            .collect();
         assert!(ids.contains(&"project.list"), "{ids:?}");
         assert!(!ids.contains(&"project.create"), "{ids:?}");
         let found = hub.get_as(&reader, "/api/operations/search?query=create%20project").await.ok();
         assert!(
-            found["operations"].as_array().expect("operations").iter().all(|item| item["id"] != "project.create"),
+            found["operations"]
+                .as_array()
+                .expect("operations")
+                .iter()
+                .all(|item| item["id"] != "project.create"),
             "{found}"
         );
         hub.get_as(&reader, "/api/operations/project.create").await.problem(404, "OPERATION_NOT_FOUND");

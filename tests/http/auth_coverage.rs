@@ -15,7 +15,11 @@ async fn every_operation_refuses_strangers_and_the_scopeless() {
                 && operation.access.required_scopes_any.is_empty()
                 && operation.access.resource_type.is_none();
             let body = serde_json::json!({ "operationId": operation.id, "input": {} });
-            let gateway = if operation.kind == alkhub_core::Kind::Subscription { "/api/subscribe" } else { "/api/call" };
+            let gateway = if operation.kind == alkhub_core::Kind::Subscription {
+                "/api/subscribe"
+            } else {
+                "/api/call"
+            };
             let strange = Answer::of(hub.client.post(format!("{}{gateway}", hub.url)).json(&body)).await;
             let short = hub.post_as(&scopeless, gateway, body).await;
             let rest = operation.http.map(|http| {

@@ -13,7 +13,10 @@ fn the_committed_document_is_the_one_that_is_served() {
         std::fs::write(path, &served).expect("written");
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == served, "generated/openapi.json is stale; run the test with UPDATE=1 and commit the file");
+    assert!(
+        committed == served,
+        "generated/openapi.json is stale; run the test with UPDATE=1 and commit the file"
+    );
 }
 
 #[tokio::test]
@@ -28,7 +31,10 @@ async fn every_route_of_the_document_is_served() {
                 let method: Method = method.to_uppercase().parse().expect("a method");
                 let answer = hub.anonymous(method, &concrete.join("/")).await;
                 assert_ne!(answer.status, 405, "{path}");
-                assert!(answer.status != 404 || answer.body.contains("OPERATION_NOT_FOUND"), "{path}: {answer:?}");
+                assert!(
+                    answer.status != 404 || answer.body.contains("OPERATION_NOT_FOUND"),
+                    "{path}: {answer:?}"
+                );
                 let declared = operation["responses"].as_object().expect("responses");
                 assert!(declared.contains_key(answer.status.as_str()), "{path}: {answer:?}");
                 routes += 1;

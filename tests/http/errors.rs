@@ -8,7 +8,8 @@ use crate::support::hub::{Answer, each_hub};
 #[tokio::test]
 async fn every_fault_is_named_by_pointer() {
     each_hub(async |hub| {
-        let faults = hub.post("/api/projects", json!({ "name": "", "repo": 1, "repository": "no uri" })).await;
+        let faults =
+            hub.post("/api/projects", json!({ "name": "", "repo": 1, "repository": "no uri" })).await;
         let mut pointers = faults.faults();
         pointers.sort();
         assert_eq!(pointers, ["/name", "/repo", "/repository"]);
@@ -23,7 +24,8 @@ async fn every_fault_is_named_by_pointer() {
 #[tokio::test]
 async fn at_most_sixteen_faults_and_no_value_in_any() {
     each_hub(async |hub| {
-        let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("secret-{n}"), json!("hunter2"))).collect();
+        let many: serde_json::Map<_, _> =
+            (0..1000).map(|n| (format!("secret-{n}"), json!("hunter2"))).collect();
         let answer = hub.post("/api/kit/ingest", many.into()).await;
         assert_eq!(answer.faults().len(), 16);
         assert!(!answer.body.contains("hunter2"));
@@ -62,14 +64,19 @@ async fn what_the_router_refuses_is_a_problem_too() {
 async fn bodies_that_are_not_json() {
     each_hub(async |hub| {
         let send = |content_type: &'static str, body: &'static str| {
-            Answer::of(hub.request(Method::POST, "/api/projects").header(header::CONTENT_TYPE, content_type).body(body))
+            Answer::of(
+                hub.request(Method::POST, "/api/projects")
+                    .header(header::CONTENT_TYPE, content_type)
+                    .body(body),
+            )
         };
         let broken = send("application/json", "{\"name\": ").await.problem(400, "BAD_REQUEST");
         assert!(broken["detail"].as_str().is_some_and(|detail| detail.contains("line 1")), "{broken}");
         send("text/plain", "{}").await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         send("application/json", "\u{0}").await.problem(400, "BAD_REQUEST");
         send("application/json; charset=utf-8", "{}").await.problem(422, "VALIDATION_ERROR");
-        let invalid = hub.request(Method::POST, "/api/projects").header(header::CONTENT_TYPE, "application/json");
+        let invalid =
+            hub.request(Method::POST, "/api/projects").header(header::CONTENT_TYPE, "application/json");
         Answer::of(invalid.body(vec![b'"', 0xff, b'"'])).await.problem(400, "BAD_REQUEST");
     })
     .await;
@@ -79,7 +86,8 @@ async fn bodies_that_are_not_json() {
 async fn queries_are_read_by_their_types() {
     each_hub(async |hub| {
         let pick = "/api/kit/pick/7";
-        let echo = hub.get(&format!("{pick}?flag=true&number=2.5&tags=a&tags=b&sizes=1&text=%C3%A4")).await.ok();
+        let echo =
+            hub.get(&format!("{pick}?flag=true&number=2.5&tags=a&tags=b&sizes=1&text=%C3%A4")).await.ok();
         assert_eq!(
             echo["echo"],
             json!({ "id": 7, "flag": true, "number": 2.5, "tags": ["a", "b"], "sizes": [1], "text": "ä" })

@@ -7,8 +7,10 @@ use crate::support::hub::each_hub;
 #[tokio::test]
 async fn a_call_answers_with_an_envelope() {
     each_hub(async |hub| {
-        let answer =
-            hub.post("/api/call", json!({ "operationId": "kit.echo", "input": { "text": "ab", "times": 2 } })).await.ok();
+        let answer = hub
+            .post("/api/call", json!({ "operationId": "kit.echo", "input": { "text": "ab", "times": 2 } }))
+            .await
+            .ok();
         assert_eq!(answer["data"], json!({ "text": "abab" }));
         assert_eq!(answer["meta"]["source"], "local");
         assert_eq!(answer["meta"]["operationId"], "kit.echo");
@@ -27,10 +29,13 @@ async fn errors_of_the_inner_operation_come_through() {
         assert_eq!(problem.problem(409, "KIT_REFUSED")["details"]["reason"], "asked to");
         let faults = hub.post("/api/call", call("kit.echo", json!({ "txt": 1 }))).await.faults();
         assert_eq!(faults.len(), 2, "{faults:?}");
-        let problem = hub.post("/api/call", call("kit.eco", json!({}))).await.problem(404, "OPERATION_NOT_FOUND");
+        let problem =
+            hub.post("/api/call", call("kit.eco", json!({}))).await.problem(404, "OPERATION_NOT_FOUND");
         assert_eq!(problem["details"]["suggestion"], "kit.echo");
         hub.post("/api/call", call("kit.count", json!({ "to": 1 }))).await.problem(400, "BAD_REQUEST");
-        hub.post("/api/subscribe", call("kit.echo", json!({ "text": "a" }))).await.problem(400, "BAD_REQUEST");
+        hub.post("/api/subscribe", call("kit.echo", json!({ "text": "a" })))
+            .await
+            .problem(400, "BAD_REQUEST");
     })
     .await;
 }
@@ -76,8 +81,12 @@ async fn search_ranks_and_forgives() {
         ] {
             let path = format!("/api/operations/search?limit=3&query={}", query.replace(' ', "+"));
             let found = hub.get(&path).await.ok();
-            let ids: Vec<&str> =
-                found["operations"].as_array().expect("operations").iter().filter_map(|o| o["id"].as_str()).collect();
+            let ids: Vec<&str> = found["operations"]
+                .as_array()
+                .expect("operations")
+                .iter()
+                .filter_map(|o| o["id"].as_str())
+                .collect();
             assert!(ids.contains(&expected), "{query}: {ids:?}");
         }
         let none = hub.get("/api/operations/search?query=zzzzqqqq").await.ok();
@@ -101,7 +110,12 @@ async fn lists_are_paged() {
                 None => break,
             }
         }
-        let sorted = { let mut sorted = ids.clone(); sorted.sort(); sorted.dedup(); sorted };
+        let sorted = {
+            let mut sorted = ids.clone();
+            sorted.sort();
+            sorted.dedup();
+            sorted
+        };
         assert_eq!(ids, sorted);
         assert_eq!(ids.len(), alkhub_api::OPERATIONS.len() + alkhub_testkit::api::OPERATIONS.len());
         assert_eq!(hub.get("/api/operations?cursor=%21%21").await.faults(), ["/cursor"]);

@@ -65,7 +65,8 @@ async fn nobody_grants_more_than_it_has() {
         let manager = hub.key(&["key:write", "key:read", "project:read"]).await;
         let make = |scopes: Value| json!({ "name": "x", "scopes": scopes });
         hub.post_as(&manager, "/api/keys", make(json!(["project:read"]))).await.ok();
-        let refused = hub.post_as(&manager, "/api/keys", make(json!(["project:write", "project:read"]))).await;
+        let refused =
+            hub.post_as(&manager, "/api/keys", make(json!(["project:write", "project:read"]))).await;
         assert_eq!(refused.problem(403, "GRANT_EXCEEDED")["details"]["scopes"], json!(["project:write"]));
         hub.post_as(&manager, "/api/keys", make(json!(["admin"]))).await.problem(403, "GRANT_EXCEEDED");
         let resources = json!({ "name": "x", "resources": { "project:1": ["read"] } });

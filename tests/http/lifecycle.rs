@@ -60,7 +60,8 @@ async fn a_stop_does_not_wait_longer_than_it_may() {
 #[tokio::test]
 async fn a_stop_ends_streams_with_a_word() {
     each_hub(async |hub| {
-        let stream = tokio::spawn(Answer::of(hub.request(Method::GET, "/api/kit/count?to=1000000&everyMs=20")));
+        let stream =
+            tokio::spawn(Answer::of(hub.request(Method::GET, "/api/kit/count?to=1000000&everyMs=20")));
         until("the stream runs", Duration::from_secs(10), async || {
             hub.get("/api/kit/live").await.ok()["counts"] == 1
         })

@@ -36,7 +36,8 @@ async fn large_bodies_are_refused_whether_announced_or_not() {
 async fn deep_bodies_are_refused() {
     each_hub(async |hub| {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        let request = hub.request(Method::POST, "/api/projects").header(header::CONTENT_TYPE, "application/json");
+        let request =
+            hub.request(Method::POST, "/api/projects").header(header::CONTENT_TYPE, "application/json");
         Answer::of(request.body(deep)).await.problem(400, "BAD_REQUEST");
         // Brackets inside text are not depth.
         let flat = json!({ "name": "[".repeat(150), "repository": "https://git.example/x" });
@@ -50,7 +51,8 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     each_hub_with(
         |config| config.limits.body_timeout = Duration::from_millis(200),
         async |hub| {
-            let mut socket = TcpStream::connect(hub.url.trim_start_matches("http://")).await.expect("connected");
+            let mut socket =
+                TcpStream::connect(hub.url.trim_start_matches("http://")).await.expect("connected");
             let head = format!(
                 "POST /api/projects HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {}\r\n\
                  content-type: application/json\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{",
@@ -70,7 +72,8 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
     each_hub_with(
         |config| config.limits.header_timeout = Duration::from_millis(200),
         async |hub| {
-            let mut socket = TcpStream::connect(hub.url.trim_start_matches("http://")).await.expect("connected");
+            let mut socket =
+                TcpStream::connect(hub.url.trim_start_matches("http://")).await.expect("connected");
             socket.write_all(b"GET /api/info HTTP/1.1\r\nho").await.expect("sent");
             let mut answer = Vec::new();
             // Ends because the hub closes; the test's own timeout would end it otherwise.

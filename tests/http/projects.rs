@@ -23,7 +23,9 @@ async fn the_life_of_a_project() {
         assert_eq!(renamed["description"], "A hub.");
         assert!(patch(json!({ "description": "" })).await.ok().get("description").is_none());
         assert_eq!(patch(json!({})).await.ok()["name"], "hub-2");
-        hub.post("/api/projects", json!({ "name": "other", "repository": "https://git.example/o" })).await.ok();
+        hub.post("/api/projects", json!({ "name": "other", "repository": "https://git.example/o" }))
+            .await
+            .ok();
         patch(json!({ "name": "other" })).await.problem(409, "PROJECT_EXISTS");
 
         let archive = || hub.request(Method::POST, &format!("{path}/archive"));
@@ -44,7 +46,9 @@ async fn what_does_not_exist() {
         assert_eq!(problem["details"]["projectId"], "none");
         let patch = hub.request(Method::PATCH, "/api/projects/none").json(&json!({}));
         Answer::of(patch).await.problem(404, "PROJECT_NOT_FOUND");
-        Answer::of(hub.request(Method::POST, "/api/projects/none/archive")).await.problem(404, "PROJECT_NOT_FOUND");
+        Answer::of(hub.request(Method::POST, "/api/projects/none/archive"))
+            .await
+            .problem(404, "PROJECT_NOT_FOUND");
     })
     .await;
 }
@@ -53,7 +57,10 @@ async fn what_does_not_exist() {
 async fn pages_are_complete_while_projects_come() {
     each_hub(async |hub| {
         let create = |number: usize| {
-            hub.post("/api/projects", json!({ "name": format!("p{number:03}"), "repository": "https://git.example/p" }))
+            hub.post(
+                "/api/projects",
+                json!({ "name": format!("p{number:03}"), "repository": "https://git.example/p" }),
+            )
         };
         for number in 0..25 {
             create(number).await.ok();
@@ -79,7 +86,8 @@ async fn pages_are_complete_while_projects_come() {
 async fn one_of_many_at_once_gets_the_name() {
     each_hub(async |hub| {
         let body = json!({ "name": "same", "repository": "https://git.example/s" });
-        let answers = futures::future::join_all((0..40).map(|_| hub.post("/api/projects", body.clone()))).await;
+        let answers =
+            futures::future::join_all((0..40).map(|_| hub.post("/api/projects", body.clone()))).await;
         assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
         assert_eq!(answers.iter().filter(|answer| answer.status == 409).count(), 39);
     })

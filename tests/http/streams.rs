@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::support::{hub::{TestHub, each_hub}, until};
+use crate::support::{
+    hub::{TestHub, each_hub},
+    until,
+};
 
 /// Frames as (event, data).
 fn frames(body: &str) -> Vec<(String, Value)> {
@@ -71,8 +74,11 @@ async fn the_gateway_wraps_items() {
 #[tokio::test]
 async fn a_client_that_leaves_ends_the_stream() {
     each_hub(async |hub| {
-        let response =
-            hub.request(reqwest::Method::GET, "/api/kit/count?to=1000000&everyMs=5").send().await.expect("an answer");
+        let response = hub
+            .request(reqwest::Method::GET, "/api/kit/count?to=1000000&everyMs=5")
+            .send()
+            .await
+            .expect("an answer");
         let mut items = response.bytes_stream();
         items.next().await.expect("an item").expect("bytes");
         assert_eq!(live(hub).await, 1);

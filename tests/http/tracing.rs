@@ -75,8 +75,11 @@ async fn other_origins_are_let_in_only_where_configured() {
         async |hub| {
             let answer = preflight(hub).await.expect("an answer");
             assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example");
-            let other = hub.client.get(format!("{}/api/info", hub.url)).header("origin", "https://evil.example");
-            assert!(other.send().await.expect("an answer").headers().get("access-control-allow-origin").is_none());
+            let other =
+                hub.client.get(format!("{}/api/info", hub.url)).header("origin", "https://evil.example");
+            assert!(
+                other.send().await.expect("an answer").headers().get("access-control-allow-origin").is_none()
+            );
         },
     )
     .await;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 const VARIABLE: &str = "ALKHUB_TEST_POSTGRES_URL";
 
 /// A fresh, empty database of its own, gone when dropped.
-pub struct Backend {
+pub(crate) struct Backend {
     kind: Kind,
     folder: TempDir,
 }
@@ -20,7 +20,7 @@ enum Kind {
 
 impl Backend {
     /// One of each kind that the environment offers.
-    pub async fn all() -> Vec<Self> {
+    pub(crate) async fn all() -> Vec<Self> {
         let mut all = vec![Self { kind: Kind::Sqlite, folder: folder() }];
         match std::env::var(VARIABLE) {
             Ok(admin) => all.push(Self::postgres(admin).await),
@@ -37,21 +37,21 @@ impl Backend {
         Self { kind: Kind::Postgres { url, admin, name }, folder: folder() }
     }
 
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sqlite => "SQLite",
             Kind::Postgres { .. } => "Postgres",
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.kind {
             Kind::Sqlite => format!("sqlite://{}", self.data().join("alkhub.db").display()),
             Kind::Postgres { url, .. } => url.clone(),
         }
     }
 
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -62,7 +62,8 @@ impl Drop for Backend {
         let (admin, name) = (admin.clone(), name.clone());
         // A runtime of its own: the test's may be gone, and a drop cannot wait.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(run(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
         });
         let _ = dropped.join();

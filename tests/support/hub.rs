@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use super::database::Backend;
 
 /// The admin key of every test hub.
-pub const ADMIN: &str =
+pub(crate) const ADMIN: &str =
     "alk_testadmintestadmin_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// The kit's operations beside the hub's.
-pub struct KitOperations;
+pub(crate) struct KitOperations;
 
 impl OperationSet for KitOperations {
     fn operations() -> Vec<&'static Descriptor> {
@@ -33,7 +33,7 @@ impl OperationSet for KitOperations {
 }
 
 /// A running hub and a client for it.
-pub struct TestHub {
+pub(crate) struct TestHub {
     server: Option<Server>,
     pub url: String,
     pub client: Client,
@@ -41,12 +41,12 @@ pub struct TestHub {
 }
 
 /// Runs a test on a fresh hub over every database, one after the other.
-pub async fn each_hub(test: impl AsyncFn(&mut TestHub)) {
+pub(crate) async fn each_hub(test: impl AsyncFn(&mut TestHub)) {
     each_hub_with(|_| {}, test).await;
 }
 
 /// The same with a changed configuration.
-pub async fn each_hub_with(change: impl Fn(&mut Config), test: impl AsyncFn(&mut TestHub)) {
+pub(crate) async fn each_hub_with(change: impl Fn(&mut Config), test: impl AsyncFn(&mut TestHub)) {
     for backend in Backend::all().await {
         println!("-- on {}", backend.name());
         let mut hub = TestHub::start(Arc::new(backend), &change).await;
@@ -56,14 +56,14 @@ pub async fn each_hub_with(change: impl Fn(&mut Config), test: impl AsyncFn(&mut
 }
 
 impl TestHub {
-    pub async fn start(backend: Arc<Backend>, change: impl Fn(&mut Config)) -> Self {
+    pub(crate) async fn start(backend: Arc<Backend>, change: impl Fn(&mut Config)) -> Self {
         let config = config(&backend, &change);
         let server = Server::start::<(HubOperations, KitOperations)>(config).await.expect("the hub starts");
         let url = format!("http://{}", server.address());
         Self { server: Some(server), url, client: Client::new(), backend }
     }
 
-    pub async fn stop(&mut self) -> bool {
+    pub(crate) async fn stop(&mut self) -> bool {
         match self.server.take() {
             Some(server) => server.stop().await,
             None => true,
@@ -71,37 +71,37 @@ impl TestHub {
     }
 
     /// A request with the admin key.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.request_as(ADMIN, method, path)
     }
 
-    pub fn request_as(&self, key: &str, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request_as(&self, key: &str, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(key)
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::GET, path)).await
     }
 
-    pub async fn get_as(&self, key: &str, path: &str) -> Answer {
+    pub(crate) async fn get_as(&self, key: &str, path: &str) -> Answer {
         Answer::of(self.request_as(key, Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
-    pub async fn post_as(&self, key: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post_as(&self, key: &str, path: &str, body: Value) -> Answer {
         Answer::of(self.request_as(key, Method::POST, path).json(&body)).await
     }
 
     /// A call without credentials.
-    pub async fn anonymous(&self, method: Method, path: &str) -> Answer {
+    pub(crate) async fn anonymous(&self, method: Method, path: &str) -> Answer {
         Answer::of(self.client.request(method, format!("{}{path}", self.url))).await
     }
 
     /// Makes a key with these scopes and gives its token.
-    pub async fn key(&self, scopes: &[&str]) -> String {
+    pub(crate) async fn key(&self, scopes: &[&str]) -> String {
         let issued = self.post("/api/keys", json!({ "name": "test", "scopes": scopes })).await.ok();
         issued["token"].as_str().expect("a token").to_owned()
     }
@@ -119,36 +119,36 @@ fn config(backend: &Backend, change: &impl Fn(&mut Config)) -> Config {
 
 /// An answer that was read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub body: String,
 }
 
 impl Answer {
-    pub async fn of(request: RequestBuilder) -> Self {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
         Self::read(request.send().await.expect("an answer")).await
     }
 
-    pub async fn read(response: Response) -> Self {
+    pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         Self { status, headers, body: response.text().await.expect("a body") }
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
     #[track_caller]
-    pub fn ok(&self) -> Value {
+    pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
         self.json()
     }
 
     /// Checks that this is a problem document of a code, with all that each must have.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         let problem = self.json();
@@ -162,7 +162,7 @@ impl Answer {
 
     /// The pointers of a VALIDATION_ERROR.
     #[track_caller]
-    pub fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         let problem = self.problem(422, "VALIDATION_ERROR");
         let faults = problem["details"]["faults"].as_array().expect("faults").clone();
         faults.iter().map(|fault| fault["pointer"].as_str().expect("a pointer").to_owned()).collect()

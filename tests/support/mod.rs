@@ -1,13 +1,13 @@
 //! A hub to test against.
 
-pub mod database;
-pub mod hub;
+pub(crate) mod database;
+pub(crate) mod hub;
 
 use std::time::{Duration, Instant};
 
 /// Waits until a condition holds; a loaded machine only makes it wait longer.
 #[track_caller]
-pub fn until<'a>(
+pub(crate) fn until<'a>(
     what: &'a str,
     bound: Duration,
     mut condition: impl AsyncFnMut() -> bool + 'a,

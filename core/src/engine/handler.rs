@@ -98,9 +98,10 @@ impl Answer {
     pub fn once(self) -> Result<Bytes, CallError> {
         match self {
             Self::Once(output) => Ok(output),
-            Self::Stream(_) => {
-                Err(CallError::new(codes::BAD_REQUEST, "The operation is a subscription; subscribe to it instead."))
-            }
+            Self::Stream(_) => Err(CallError::new(
+                codes::BAD_REQUEST,
+                "The operation is a subscription; subscribe to it instead.",
+            )),
         }
     }
 
@@ -111,9 +112,10 @@ impl Answer {
     pub fn stream(self) -> Result<ItemStream<Bytes, CallError>, CallError> {
         match self {
             Self::Stream(items) => Ok(items),
-            Self::Once(_) => {
-                Err(CallError::new(codes::BAD_REQUEST, "The operation is not a subscription; call it instead."))
-            }
+            Self::Once(_) => Err(CallError::new(
+                codes::BAD_REQUEST,
+                "The operation is not a subscription; call it instead.",
+            )),
         }
     }
 }

@@ -71,8 +71,10 @@ impl Engine {
         let call = running.call();
         entry.access().check(entry.id(), call.identity())?;
         if self.inner.running.load(Ordering::Relaxed) > self.inner.limits.calls_in_flight {
-            let mut error =
-                CallError::new(crate::error::codes::UNAVAILABLE, "The hub runs as many calls as it may; try again.");
+            let mut error = CallError::new(
+                crate::error::codes::UNAVAILABLE,
+                "The hub runs as many calls as it may; try again.",
+            );
             error.retry_after = Some(1);
             return Err(error);
         }
@@ -87,9 +89,9 @@ impl Engine {
         let cancelled = call.cancelled().cancelled();
         let bounded = async {
             match call.deadline() {
-                Some(deadline) => timeout_at(deadline.0, work)
-                    .await
-                    .map_err(|_| CallError::timeout(deadline.epoch_ms())),
+                Some(deadline) => {
+                    timeout_at(deadline.0, work).await.map_err(|_| CallError::timeout(deadline.epoch_ms()))
+                }
                 None => Ok(work.await),
             }
         };
@@ -114,7 +116,10 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 }
 
 /// Ends a stream at the call's deadline or abort, and reports how it ended.
-fn watch(items: BoxStream<'static, Result<Bytes, CallError>>, running: Running) -> BoxStream<'static, Result<Bytes, CallError>> {
+fn watch(
+    items: BoxStream<'static, Result<Bytes, CallError>>,
+    running: Running,
+) -> BoxStream<'static, Result<Bytes, CallError>> {
     let stop = {
         let (deadline, cancel) = (running.call().deadline(), running.call().cancelled().clone());
         async move {

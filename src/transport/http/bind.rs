@@ -63,7 +63,10 @@ impl Binding {
             let text = request.raw_path_param(&format!("p{index}")).unwrap_or_default();
             let scalar = self.properties.get(name).map_or(Scalar::Text, |property| property.scalar);
             if input.insert(name.clone(), coerce(text, scalar)).is_some() {
-                return Err(CallError::fault(child("", name), "is given by the path and must not be given again"));
+                return Err(CallError::fault(
+                    child("", name),
+                    "is given by the path and must not be given again",
+                ));
             }
         }
         Ok(Value::Object(input))
@@ -110,9 +113,9 @@ fn resolve<'a>(node: &'a Value, root: &'a Value) -> &'a Value {
 }
 
 fn scalar(node: &Value) -> Scalar {
-    let name = node["type"].as_str().or_else(|| {
-        node["type"].as_array()?.iter().filter_map(Value::as_str).find(|name| *name != "null")
-    });
+    let name = node["type"]
+        .as_str()
+        .or_else(|| node["type"].as_array()?.iter().filter_map(Value::as_str).find(|name| *name != "null"));
     match name {
         Some("integer") => Scalar::Integer,
         Some("number") => Scalar::Number,
@@ -126,9 +129,7 @@ fn coerce(text: &str, scalar: Scalar) -> Value {
     let parsed = match scalar {
         Scalar::Text => None,
         Scalar::Boolean => text.parse::<bool>().ok().map(Value::from),
-        Scalar::Integer | Scalar::Number => {
-            serde_json::from_str::<Value>(text).ok().filter(Value::is_number)
-        }
+        Scalar::Integer | Scalar::Number => serde_json::from_str::<Value>(text).ok().filter(Value::is_number),
     };
     parsed.unwrap_or_else(|| Value::from(text))
 }

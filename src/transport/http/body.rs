@@ -55,7 +55,8 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), CallError> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return unsupported("The body must not be compressed.");
     }
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         Ok(())
@@ -79,7 +80,9 @@ fn check_depth(bytes: &Bytes, limit: usize) -> Result<(), CallError> {
             b'{' | b'[' if !in_string => {
                 depth += 1;
                 if depth > limit {
-                    return Err(CallError::bad_request(format!("The body is nested more than {limit} levels deep.")));
+                    return Err(CallError::bad_request(format!(
+                        "The body is nested more than {limit} levels deep."
+                    )));
                 }
             }
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),

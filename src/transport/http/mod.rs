@@ -54,10 +54,11 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
         .expose_headers(["x-request-id", "retry-after"])
         .max_age(600);
     for origin in origins {
-        origin
-            .parse::<poem::http::HeaderValue>()
-            .map_err(|_| format!("cors.allowed_origins: {origin:?} is not an origin such as https://app.example"))?;
-        cors = if origin == "*" { cors.allow_origins_fn(|_| true) } else { cors.allow_origin(origin.as_str()) };
+        origin.parse::<poem::http::HeaderValue>().map_err(|_| {
+            format!("cors.allowed_origins: {origin:?} is not an origin such as https://app.example")
+        })?;
+        cors =
+            if origin == "*" { cors.allow_origins_fn(|_| true) } else { cors.allow_origin(origin.as_str()) };
     }
     Ok(front.with(cors).map_to_response().boxed())
 }

@@ -10,11 +10,7 @@ use std::{
     marker::PhantomData,
 };
 
-use poem::{
-    EndpointExt,
-    endpoint::BoxEndpoint,
-    http::Method,
-};
+use poem::{EndpointExt, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     LicenseObject, OpenApi, OpenApiService, ServerObject,
     registry::{MetaApi, MetaPath, MetaSchema, MetaSecurityScheme, Registry},
@@ -116,10 +112,9 @@ impl<S: OperationSet> OpenApi for Routes<S> {
 /// `/a/{id}/b` in the router's notation, `/a/:p0/b`. Parameters go by position: the router wants equal names where
 /// two patterns share a place.
 fn router_path(path: &str) -> String {
-    path_parameters(path)
-        .iter()
-        .enumerate()
-        .fold(path.to_owned(), |path, (index, name)| path.replacen(&format!("{{{name}}}"), &format!(":p{index}"), 1))
+    path_parameters(path).iter().enumerate().fold(path.to_owned(), |path, (index, name)| {
+        path.replacen(&format!("{{{name}}}"), &format!(":p{index}"), 1)
+    })
 }
 
 /// A schema without any constraint.

@@ -7,8 +7,8 @@ use poem::http::Method;
 use poem_openapi::{
     ParameterStyle,
     registry::{
-        MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse, MetaResponses,
-        MetaSchema, MetaSchemaRef,
+        MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaRequest, MetaResponse,
+        MetaResponses, MetaSchema, MetaSchemaRef,
     },
 };
 use serde_json::{Value, json};
@@ -68,7 +68,8 @@ fn access_is_open(descriptor: &Descriptor) -> bool {
 
 fn describe_access(descriptor: &Descriptor) -> String {
     let mut text = descriptor.description.to_owned();
-    let list = |scopes: &[&str]| scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
+    let list =
+        |scopes: &[&str]| scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
     let access = &descriptor.access;
     if !access.required_scopes.is_empty() {
         text.push_str(&format!("\n\nScopes: {}.", list(access.required_scopes)));
@@ -144,7 +145,8 @@ fn body(descriptor: &Descriptor, parts: &Parts) -> Option<MetaRequest> {
 }
 
 fn output_reference(descriptor: &Descriptor, output: &Value) -> MetaSchemaRef {
-    let name = reference(output).map_or_else(|| component_name(descriptor, output_suffix(descriptor)), str::to_owned);
+    let name = reference(output)
+        .map_or_else(|| component_name(descriptor, output_suffix(descriptor)), str::to_owned);
     MetaSchemaRef::Reference(name)
 }
 
@@ -175,7 +177,10 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
     }
     if descriptor.any_error {
         // Not `default`: client generators take that for another shape of success.
-        all.extend(["4XX", "5XX"].map(|range| problem(None, Some(range), "An error that the called operation declares.")));
+        all.extend(
+            ["4XX", "5XX"]
+                .map(|range| problem(None, Some(range), "An error that the called operation declares.")),
+        );
     }
     all
 }
@@ -183,7 +188,9 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
 /// One event of a stream. OpenAPI 3.0 describes events as a browser hands them to a program, with text for data.
 fn event(item: &MetaSchemaRef) -> MetaSchemaRef {
     let about = match item {
-        MetaSchemaRef::Reference(name) => format!("JSON: a `{name}`, or a `{PROBLEM}` where `event` is `error`."),
+        MetaSchemaRef::Reference(name) => {
+            format!("JSON: a `{name}`, or a `{PROBLEM}` where `event` is `error`.")
+        }
         MetaSchemaRef::Inline(_) => format!("JSON: an item, or a `{PROBLEM}` where `event` is `error`."),
     };
     MetaSchemaRef::Inline(Box::new(convert_inline(&json!({
@@ -291,7 +298,10 @@ fn problem_schema() -> Value {
 fn component_name(descriptor: &Descriptor, suffix: &str) -> String {
     let pascal = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     format!("{}{}{suffix}", pascal(descriptor.namespace), pascal(descriptor.name))
 }
