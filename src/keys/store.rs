@@ -28,6 +28,8 @@ use crate::storage::{
 
 const LOOK: Duration = Duration::from_millis(400);
 const TRUST: Duration = Duration::from_millis(900);
+/// Longest look-up; a request without a known caller has no deadline of its own yet.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Keys held in memory, unknown ids included, which a flood of them fills first.
 const CACHED: u64 = 100_000;
 /// How often last uses are written down.
@@ -143,7 +145,9 @@ impl KeyStore {
     }
 
     async fn load(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
-        Ok(keys::get(&self.inner.database, id).await?.map(|key| {
+        let found = tokio::time::timeout(PATIENCE, keys::get(&self.inner.database, id)).await;
+        let found = found.map_err(|_| CallError::unavailable("database"))??;
+        Ok(found.map(|key| {
             let identity =
                 Identity { id: key.id.clone(), scopes: key.scopes.clone(), resources: key.resources.clone() };
             Arc::new(Cached { key, identity: Arc::new(identity), used: AtomicI64::new(0) })

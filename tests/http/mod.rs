@@ -10,5 +10,6 @@ mod lifecycle;
 mod limits;
 mod projects;
 mod property;
+mod resilience;
 mod streams;
 mod tracing;

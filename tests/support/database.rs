@@ -51,6 +51,11 @@ impl Backend {
         }
     }
 
+    /// Runs a statement beside the hub.
+    pub(crate) async fn execute(&self, statement: &str) {
+        run(&self.url(), statement).await;
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod hub;
+pub(crate) mod proxy;
 
 use std::time::{Duration, Instant};
 

@@ -91,7 +91,9 @@ impl Subscribe<count::Count> for Kit {
                 tokio::time::sleep(pause).await;
             }
             let item = if input.fail_at == Some(number) {
-                Err(count::Error::KitRefused(crate::api::errors::KitRefused { reason: format!("at {number}") }))
+                Err(count::Error::KitRefused(crate::api::errors::KitRefused {
+                    reason: format!("at {number}"),
+                }))
             } else {
                 Ok(count::Output { number })
             };
@@ -103,7 +105,10 @@ impl Subscribe<count::Count> for Kit {
 
 impl Handle<live::Live> for Kit {
     async fn handle(&self, _cx: &Call, _input: live::Input) -> Result<live::Output, live::Error> {
-        Ok(live::Output { slow: self.slow.load(Ordering::SeqCst), counts: self.counts.load(Ordering::SeqCst) })
+        Ok(live::Output {
+            slow: self.slow.load(Ordering::SeqCst),
+            counts: self.counts.load(Ordering::SeqCst),
+        })
     }
 }
 
