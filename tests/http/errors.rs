@@ -100,3 +100,18 @@ async fn queries_are_read_by_their_types() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_no_database_can_keep_is_refused_by_all() {
+    each_hub(async |hub| {
+        let body = json!({ "name": "a\0b", "repository": "https://git.example/x", "description": "\0" });
+        let mut faults = hub.post("/api/projects", body).await.faults();
+        faults.sort();
+        assert_eq!(faults, ["/description", "/name"]);
+        assert_eq!(hub.get("/api/projects?name=%00").await.faults(), ["/name"]);
+        assert_eq!(hub.get("/api/projects/%00").await.faults(), ["/projectId"]);
+        assert_eq!(hub.get("/api/keys/%00").await.faults(), ["/keyId"]);
+        assert_eq!(hub.get("/api/audit?actor=%00").await.faults(), ["/actor"]);
+    })
+    .await;
+}

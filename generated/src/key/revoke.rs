@@ -118,7 +118,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     idempotent: false,
     any_error: false,
     page: false,
-    input_schema: r#"{"additionalProperties":false,"properties":{"keyId":{"maxLength":64,"minLength":1,"type":"string"}},"required":["keyId"],"type":"object"}"#,
+    input_schema: r#"{"additionalProperties":false,"properties":{"keyId":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"}},"required":["keyId"],"type":"object"}"#,
     output_schema: r##"{"$defs":{"Key":{"additionalProperties":false,"description":"An API key, without its secret.","properties":{"createdAt":{"format":"date-time","type":"string"},"createdBy":{"description":"Id of the key that made this one.","type":"string"},"expiresAt":{"format":"date-time","type":"string"},"id":{"description":"The public part of the key.","type":"string"},"lastUsedAt":{"description":"Exact to a minute.","format":"date-time","type":"string"},"name":{"type":"string"},"resources":{"$ref":"#/$defs/Resources"},"revokedAt":{"format":"date-time","type":"string"},"scopes":{"$ref":"#/$defs/Scopes"},"status":{"enum":["active","expired","revoked"],"type":"string"}},"required":["id","name","scopes","resources","createdAt","status"],"type":"object"},"Resources":{"additionalProperties":{"items":{"maxLength":100,"minLength":1,"type":"string"},"maxItems":20,"type":"array"},"description":"Actions on resources: keys are `type:id`, values the allowed actions.","maxProperties":100,"type":"object"},"Scopes":{"items":{"maxLength":100,"minLength":1,"pattern":"^[a-z][a-z0-9_.-]*(:[a-z0-9_.-]+)*$","type":"string"},"maxItems":100,"type":"array","uniqueItems":true}},"$ref":"#/$defs/Key"}"##,
     errors: &[
         crate::errors::KEY_NOT_FOUND,

@@ -125,7 +125,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     idempotent: false,
     any_error: false,
     page: false,
-    input_schema: r#"{"additionalProperties":false,"properties":{"description":{"maxLength":4000,"type":"string"},"name":{"maxLength":200,"minLength":1,"type":"string"},"projectId":{"maxLength":64,"minLength":1,"type":"string"},"repository":{"format":"uri","maxLength":2000,"type":"string"}},"required":["projectId"],"type":"object"}"#,
+    input_schema: r#"{"additionalProperties":false,"properties":{"description":{"maxLength":4000,"pattern":"^[^\\u0000]*$","type":"string"},"name":{"maxLength":200,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"projectId":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"repository":{"format":"uri","maxLength":2000,"type":"string"}},"required":["projectId"],"type":"object"}"#,
     output_schema: r##"{"$defs":{"Project":{"additionalProperties":false,"description":"A repository that agents work on.","properties":{"archived":{"type":"boolean"},"createdAt":{"format":"date-time","type":"string"},"description":{"maxLength":4000,"type":"string"},"id":{"description":"Made by the hub.","type":"string"},"name":{"description":"Unique among projects.","maxLength":200,"minLength":1,"type":"string"},"repository":{"format":"uri","maxLength":2000,"type":"string"},"updatedAt":{"format":"date-time","type":"string"}},"required":["id","name","repository","archived","createdAt","updatedAt"],"type":"object"}},"$ref":"#/$defs/Project"}"##,
     errors: &[
         crate::errors::PROJECT_NOT_FOUND,
