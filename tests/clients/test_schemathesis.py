@@ -54,8 +54,8 @@ def test_every_answer_is_declared(tmp_path: Path, hub: Hub) -> None:
         f"Authorization: Bearer {hub.key}",
         "--phases=examples,coverage,fuzzing,stateful",
         "--checks=all",
-        # schemathesis_hooks.py has a stricter reading of it, which knows the reasons.
-        "--exclude-checks=positive_data_acceptance",
+        # schemathesis_hooks.py wraps these two, and says what it lets pass and why.
+        "--exclude-checks=positive_data_acceptance,use_after_free",
         f"--max-examples={MAX_EXAMPLES}",
         f"--seed={SEED}",
         "--continue-on-failure",

@@ -19,9 +19,10 @@ def _git(*arguments: str, cwd: Path) -> str:
 class Scratch:
     """The files of the work tree, in a repository of their own, with an output directory of its own."""
 
-    def __init__(self, folder: Path, *, name: str):
+    def __init__(self, folder: Path):
         self.root = folder / "alkhub"
-        self.target = target() / "scratch" / name
+        # Beside the real one, so that files can be linked instead of copied.
+        self.target = target() / "scratch" / f"{os.getpid()}"
         self.root.mkdir(parents=True)
         for relative in _git("ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0"):
             source = ROOT / relative
@@ -45,14 +46,27 @@ class Scratch:
         return {entry[3:]: entry[:2].strip() for entry in entries if entry}
 
     def _seed(self) -> None:
-        """Starts from a copy of what cargo has built of others' crates: compiling those again takes minutes."""
-        built = target() / "debug"
-        if self.target.exists() or not built.exists():
-            return
-        unfinished = self.target.with_name(f"{self.target.name}.{os.getpid()}")
+        """Starts from what cargo has built already: compiling all dependencies again takes minutes."""
+        shutil.rmtree(self.target, ignore_errors=True)
         for part in ("deps", ".fingerprint", "build"):
-            shutil.copytree(built / part, unfinished / "debug" / part, symlinks=True, copy_function=_copy)
-        unfinished.rename(self.target)
+            source = target() / "debug" / part
+            if source.exists():
+                shutil.copytree(source, self.target / "debug" / part, symlinks=True, copy_function=_take, ignore=_unused)
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.target, ignore_errors=True)
+
+    def codegen(self, *arguments: str) -> str:
+        """`cargo codegen`, by the program that is built already where there is one."""
+        program = target() / "debug" / "codegen"
+        if not program.is_file():
+            return self.cargo("codegen", *arguments)
+        done = subprocess.run([program, *arguments], cwd=self.root, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def cargo(self, *arguments: str, fails: bool = False) -> str:
         """Runs cargo in the copy; gives both output streams."""
@@ -78,8 +92,17 @@ class Scratch:
         return self.target / "debug" / "alkhub"
 
 
-def _copy(source: str, copy: str) -> None:
-    # Test programs are most of the bytes and none of the use.
-    if os.access(source, os.X_OK) and "/deps/" in source and not source.endswith(".so"):
-        return
-    shutil.copy2(source, copy)
+def _unused(folder: str, names: list[str]) -> set[str]:
+    """Programs and debug information: most of the bytes and none of the use."""
+    if Path(folder).name != "deps":
+        return set()
+    return {name for name in names if name.endswith((".dwo", ".o")) or "." not in name}
+
+
+def _take(source: str, copy: str) -> None:
+    """Cargo leaves others' crates alone once they are built, so a link does; what is ours it writes anew, in place."""
+    ours = any(part.removeprefix("lib").startswith("alkhub") for part in Path(source).parts[-4:])
+    if ours or "/.fingerprint/" in source:
+        shutil.copy2(source, copy)
+    else:
+        os.link(source, copy)

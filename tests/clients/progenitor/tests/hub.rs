@@ -27,12 +27,14 @@ async fn refusal<T>(answer: Result<T, Error<progenitor_client::ByteStream>>) -> 
 async fn creates_reads_and_lists() {
     let hub = Hub::start().await;
     let admin = client(&hub, KEY);
-    let input = types::ProjectCreateInput::builder().name("progenitor").repository("https://git.example/progenitor");
+    let input =
+        types::ProjectCreateInput::builder().name("progenitor").repository("https://git.example/progenitor");
     let created = admin.project_create().body(input).send().await.expect("a project").into_inner();
     assert_eq!(created.name.as_str(), "progenitor");
     assert!(!created.archived);
 
-    let got = admin.project_get().project_id(created.id.as_str()).send().await.expect("the project").into_inner();
+    let got =
+        admin.project_get().project_id(created.id.as_str()).send().await.expect("the project").into_inner();
     assert_eq!(got.created_at, created.created_at);
 
     let page = admin.project_list().name("progen").limit(10).send().await.expect("a page").into_inner();
@@ -63,7 +65,8 @@ async fn is_refused_what_the_key_may_not() {
     let issued = admin.key_create().body(input).send().await.expect("a key").into_inner();
     let reader = client(&hub, &issued.token);
     reader.project_list().send().await.expect("reading is allowed");
-    let input = types::ProjectCreateInput::builder().name("forbidden").repository("https://git.example/forbidden");
+    let input =
+        types::ProjectCreateInput::builder().name("forbidden").repository("https://git.example/forbidden");
     let (status, problem) = refusal(reader.project_create().body(input).send().await).await;
     assert_eq!((status, &problem["code"]), (403, &Value::from("ACCESS_DENIED")));
 }

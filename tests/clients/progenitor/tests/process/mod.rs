@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 
-pub const KEY: &str = "alk_progenitortests0001_5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+pub const KEY: &str =
+    "alk_progenitortests0001_5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
 const START: Duration = Duration::from_secs(30);
 
 /// A hub with a database of its own; ended when dropped.
@@ -45,13 +46,19 @@ impl Hub {
             let mut words = text.split_whitespace();
             if let Some(url) = words.find(|word| word.starts_with("http://127.0.0.1:")) {
                 hub.url = url.trim_end_matches('/').to_owned();
-                if reqwest::get(format!("{}/readyz", hub.url)).await.is_ok_and(|answer| answer.status() == 200) {
+                if reqwest::get(format!("{}/readyz", hub.url))
+                    .await
+                    .is_ok_and(|answer| answer.status() == 200)
+                {
                     return hub;
                 }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("the hub was not ready after {START:?}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
+        panic!(
+            "the hub was not ready after {START:?}\n{}",
+            std::fs::read_to_string(&log).unwrap_or_default()
+        );
     }
 }
 
