@@ -31,8 +31,10 @@ install_postgres() {
 # System packages: only what is not there yet.
 system_tools() {
   local missing=()
+  have cargo || die "missing: a Rust toolchain (cargo, rustc)"
   have cc || missing+=(build-essential)
-  have curl || missing+=(curl ca-certificates)
+  # The program, not the shell's own word: tests send signals with it.
+  type -P kill >/dev/null || missing+=(procps)
   have git || missing+=(git)
   have python3 || missing+=(python3 python3-venv)
   if ((${#missing[@]} > 0)); then apt_install "${missing[@]}"; fi
@@ -87,5 +89,8 @@ node_install() {
 node_tools() {
   have node || apt_install nodejs
   have npm || apt_install npm
+  # What the oldest of the clients asks for; Debian 12's own is older.
+  node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' ||
+    die "Node $(node -v) is too old: the clients need 20.19 or newer"
   once node "$(node -v) $(fingerprint "$ROOT/tests/clients/node/package-lock.json")" node_install
 }
