@@ -1,1 +1,53 @@
-fn main(){}
+//! Load and latency of the hub against the same handlers written by hand, in one run. `docs/benchmarks.md` has the
+//! command and the results.
+
+mod drive;
+mod measure;
+mod servers;
+mod startup;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare the hub with the baselines
+    Run {
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 6)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Connections of the load generator
+        #[arg(long, value_delimiter = ',', default_value = "16,64")]
+        connections: Vec<u32>,
+    },
+    /// Measure start and resident memory of the given binary
+    Startup {
+        /// The release build of the hub
+        #[arg(long, default_value = "target/release/alkhub")]
+        binary: std::path::PathBuf,
+        /// Starts to measure
+        #[arg(long, default_value_t = 20)]
+        runs: usize,
+    },
+    /// Serve: the hub, bare poem or bare axum (used by `run`)
+    Serve {
+        /// hub, poem or axum
+        kind: String,
+    },
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    match Cli::parse().command {
+        Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
+        Command::Startup { binary, runs } => startup::run(&binary, runs),
+        Command::Serve { kind } => servers::serve(&kind),
+    }
+}

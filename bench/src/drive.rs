@@ -1,0 +1,99 @@
+//! Driving a server with wrk.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use crate::servers::KEY;
+
+/// A server in a process of its own, killed when dropped.
+pub(crate) struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What one measurement found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// Milliseconds within which 50 and 99 of 100 requests were answered.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+impl Served {
+    /// Starts this program again as a server.
+    pub(crate) fn start(kind: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["serve", kind])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut address = String::new();
+        let out = child.stdout.take().ok_or("no output")?;
+        BufReader::new(out).read_line(&mut address)?;
+        Ok(Self { child, address: address.trim().to_owned() })
+    }
+
+    /// Loads one path for some seconds.
+    pub(crate) fn load(
+        &self,
+        what: &str,
+        connections: u32,
+        seconds: u32,
+    ) -> Result<Load, Box<dyn std::error::Error>> {
+        let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
+        std::fs::write(script.path(), lua(what))?;
+        let path = if what == "echo" { "/api/kit/echo?text=hello&times=2" } else { "/api/kit/ingest" };
+        let output = Command::new("wrk")
+            .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency", "-s"])
+            .arg(script.path())
+            .arg(format!("http://{}{path}", self.address))
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text.contains("Non-2xx") || text.contains("Socket errors") || !output.status.success() {
+            return Err(format!("the load failed: {text}").into());
+        }
+        let after = |label: &str| -> Option<&str> {
+            text.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim)
+        };
+        let rate = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or("no rate")?;
+        let p50 = after("50%").and_then(milliseconds).ok_or("no p50")?;
+        let p99 = after("99%").and_then(milliseconds).ok_or("no p99")?;
+        Ok(Load { rate, p50, p99 })
+    }
+}
+
+/// `1.23ms`, `450.00us` or `1.20s`.
+fn milliseconds(text: &str) -> Option<f64> {
+    let units = [("us", 0.001), ("ms", 1.0), ("s", 1000.0)];
+    units.iter().find_map(|(unit, factor)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * factor))
+}
+
+fn lua(what: &str) -> String {
+    let headers = format!("wrk.headers['authorization'] = 'Bearer {KEY}'\n");
+    if what == "echo" {
+        return headers;
+    }
+    let records: Vec<String> = (0..90)
+        .map(|number| {
+            format!(
+                r#"{{"id":{number},"label":"record number {number}","value":{number}.25,"active":true,"note":"something to say about record {number}, at length"}}"#
+            )
+        })
+        .collect();
+    let body = format!(r#"{{"source":"bench","records":[{}]}}"#, records.join(","));
+    format!(
+        "{headers}wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.body = [[{body}]]\n"
+    )
+}
