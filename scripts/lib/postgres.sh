@@ -84,7 +84,6 @@ EOF
     ((try < 5)) || { cat "$POSTGRES_DIR/server.log" >&2; die "Postgres did not start"; }
   done
   export ALKHUB_TEST_POSTGRES_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
-  export ALKHUB_TEST_POSTGRES_BIN=$bin
   STEPS_SUMMARY+=("$(printf '%sok%s    %5ds  Private Postgres' "$GREEN" "$PLAIN" "$((SECONDS - began))")")
   printf '%s on port %s\n' "$("$bin/postgres" --version)" "$port"
 }
