@@ -98,7 +98,7 @@ def test_answered_creates_survive_kill_9(new_hub: Callable[[], Hub]) -> None:
         hub = new_hub().start()
         load = Load(hub, round_)
         load.start()
-        enough = chance.randint(50, 300)
+        enough = chance.randint(100, 1000)
         deadline = time.monotonic() + LOAD_SECONDS
         while load.count() < enough:
             assert time.monotonic() < deadline, f"only {load.count()} creates in {LOAD_SECONDS} s: {load.faults[:3]}"
