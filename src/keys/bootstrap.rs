@@ -24,6 +24,11 @@ pub enum Bootstrap {
         /// Its id.
         id: String,
     },
+    /// The preset key was revoked or has expired. It stays so, and other keys do the work.
+    Ended {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Why there is no admin key.
@@ -40,9 +45,6 @@ pub enum BootstrapError {
         "a key of the id {0} exists with another secret; give ALKHUB_BOOTSTRAP_KEY another id, or remove it"
     )]
     Conflict(String),
-    /// The preset key was revoked or has expired, and is not brought back.
-    #[error("the preset key {0} is revoked or expired; give ALKHUB_BOOTSTRAP_KEY another one, or remove it")]
-    Ended(String),
     /// The system's random generator failed.
     #[error("the system's random generator failed: {0}")]
     Random(#[from] rand::rand_core::OsError),
@@ -51,7 +53,8 @@ pub enum BootstrapError {
     Store(#[from] CallError),
 }
 
-/// Sees to it that there is an admin key: the preset one, or any.
+/// Sees to it that there is an admin key: the preset one, or any. Again changes nothing; a preset key that was revoked
+/// since is not brought back, and does not keep the hub from starting either.
 ///
 /// # Errors
 /// Why there is none.
@@ -66,7 +69,14 @@ pub async fn ensure_admin(database: &Database, preset: Option<&str>) -> Result<B
         Ensured::Created => Ok(Bootstrap::Preset { id }),
         Ensured::Other => Ok(Bootstrap::Existing),
         Ensured::Present(key) if !token.matches(&key.secret_hash) => Err(BootstrapError::Conflict(id)),
-        Ensured::Present(key) if key.status(now_ms()) != Status::Active => Err(BootstrapError::Ended(id)),
+        Ensured::Present(key) if key.status(now_ms()) != Status::Active => {
+            tracing::warn!(
+                key = %id,
+                "the key of ALKHUB_BOOTSTRAP_KEY was revoked or has expired, and stays so; remove the variable \
+                 (`alkhub keys reset-admin` makes another admin key)"
+            );
+            Ok(Bootstrap::Ended { id })
+        }
         Ensured::Present(_) => Ok(Bootstrap::Preset { id }),
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Entries belong to a generation. A change in this process begins a new one at once; a change in another process
 //! does so at the next look at the epoch, within [`LOOK`]. Entries of an older generation are never used, so nothing
-//! that was read before a change and stored after it can be believed. Where no look has succeeded for [`TRUST`],
-//! the cache is not believed at all and every key is looked up: no answer is better than a wrong one.
+//! that was read before a change and stored after it can be believed; nor is a key that was read from the database
+//! believed when a new generation began meanwhile. Where no look has succeeded for [`TRUST`], the cache is not believed
+//! at all and every key is looked up: no answer is better than a wrong one.
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,7 @@ use moka::future::Cache;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::Token;
+use super::token::{self, LONGEST_ID};
 use crate::storage::{
     Database,
     keys::{self, Key, Status},
@@ -27,7 +28,7 @@ use crate::storage::{
 };
 
 const LOOK: Duration = Duration::from_millis(400);
-const TRUST: Duration = Duration::from_millis(900);
+const TRUST: Duration = Duration::from_millis(800);
 /// Longest look-up; a request without a known caller has no deadline of its own yet.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Keys held in memory, unknown ids included, which a flood of them fills first.
@@ -53,6 +54,24 @@ pub enum VerifyError {
     Store(CallError),
 }
 
+/// A key's place in the cache; without a heap of its own, because every call makes one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Slot {
+    id: [u8; LONGEST_ID],
+    generation: u64,
+}
+
+impl Slot {
+    /// Of an id that has the form of one; its letters are never zero, so filling up with zeroes is unambiguous.
+    fn of(id: &str, generation: u64) -> Self {
+        let mut slot = Self { id: [0; LONGEST_ID], generation };
+        for (place, letter) in slot.id.iter_mut().zip(id.bytes()) {
+            *place = letter;
+        }
+        slot
+    }
+}
+
 struct Cached {
     key: Key,
     identity: Arc<Identity>,
@@ -61,7 +80,7 @@ struct Cached {
 
 struct Inner {
     database: Database,
-    cache: Cache<(String, u64), Option<Arc<Cached>>>,
+    cache: Cache<Slot, Option<Arc<Cached>>>,
     generation: AtomicU64,
     started: Instant,
     /// Milliseconds after `started` of the last look at the epoch that succeeded.
@@ -99,13 +118,13 @@ impl KeyStore {
     /// # Errors
     /// Why it is not accepted.
     pub async fn verify(&self, text: &str) -> Result<Arc<Identity>, VerifyError> {
-        let token = Token::parse(text).ok_or(VerifyError::Malformed)?;
-        let Some(cached) = self.look_up(token.id()).await.map_err(VerifyError::Store)? else {
+        let (id, secret) = token::split(text).ok_or(VerifyError::Malformed)?;
+        let Some(cached) = self.look_up(id).await.map_err(VerifyError::Store)? else {
             // The same work as for a known id, so that time does not tell them apart.
-            let _ = token.matches(&[0; 32]);
+            let _ = std::hint::black_box(token::matches(&secret, &[0; 32]));
             return Err(VerifyError::Unknown);
         };
-        if !token.matches(&cached.key.secret_hash) {
+        if !token::matches(&secret, &cached.key.secret_hash) {
             return Err(VerifyError::Unknown);
         }
         let now = now_ms();
@@ -121,33 +140,55 @@ impl KeyStore {
     /// Forgets everything cached; called after a change, so that it holds at once in this process.
     pub fn changed(&self) {
         self.inner.generation.fetch_add(1, Ordering::SeqCst);
+        // Entries of older generations are not used any more, but would hold the places of newer ones.
+        self.inner.cache.invalidate_all();
     }
 
-    /// Writes last uses down.
+    /// Writes last uses down. What could not be written is kept for the next time.
     pub async fn flush(&self) {
         let uses: Vec<(String, i64)> = self.inner.uses.lock().drain().collect();
         if let Err(error) = keys::touch(&self.inner.database, &uses).await {
-            tracing::debug!(%error, "last uses of keys were not written down");
+            tracing::debug!(%error, "last uses of keys were not written down yet");
+            let mut waiting = self.inner.uses.lock();
+            for (id, at) in uses {
+                // A later use may have been noted meanwhile.
+                if waiting.len() < WAITING {
+                    waiting.entry(id).or_insert(at);
+                }
+            }
         }
     }
 
     async fn look_up(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
-        if self.age() > TRUST {
-            return self.load(id).await;
-        }
-        let generation = self.inner.generation.load(Ordering::SeqCst);
-        let slot = (id.to_owned(), generation);
-        if let Some(found) = self.inner.cache.get(&slot).await {
+        // In this order: a recent look was followed by a new generation where it saw a change.
+        let trusted = self.age() <= TRUST;
+        let slot = Slot::of(id, self.inner.generation.load(Ordering::SeqCst));
+        if trusted && let Some(found) = self.inner.cache.get(&slot).await {
             return Ok(found);
         }
-        let loaded = self.inner.cache.try_get_with(slot, self.load(id)).await;
-        loaded.map_err(|error| CallError::clone(&error))
+        let loaded = tokio::time::timeout(PATIENCE, self.load_current(id)).await;
+        loaded.map_err(|_| CallError::unavailable("database"))?
+    }
+
+    /// Reads the key again until nothing has changed meanwhile: a slow answer may be older than a revocation.
+    async fn load_current(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
+        loop {
+            let trusted = self.age() <= TRUST;
+            let generation = self.inner.generation.load(Ordering::SeqCst);
+            let loaded = if trusted {
+                let loaded = self.inner.cache.try_get_with(Slot::of(id, generation), self.load(id)).await;
+                loaded.map_err(|error| CallError::clone(&error))?
+            } else {
+                self.load(id).await?
+            };
+            if self.inner.generation.load(Ordering::SeqCst) == generation {
+                return Ok(loaded);
+            }
+        }
     }
 
     async fn load(&self, id: &str) -> Result<Option<Arc<Cached>>, CallError> {
-        let found = tokio::time::timeout(PATIENCE, keys::get(&self.inner.database, id)).await;
-        let found = found.map_err(|_| CallError::unavailable("database"))??;
-        Ok(found.map(|key| {
+        Ok(keys::get(&self.inner.database, id).await?.map(|key| {
             let identity =
                 Identity { id: key.id.clone(), scopes: key.scopes.clone(), resources: key.resources.clone() };
             Arc::new(Cached { key, identity: Arc::new(identity), used: AtomicI64::new(0) })
@@ -155,7 +196,7 @@ impl KeyStore {
     }
 
     fn age(&self) -> Duration {
-        let looked = Duration::from_millis(self.inner.looked.load(Ordering::Relaxed));
+        let looked = Duration::from_millis(self.inner.looked.load(Ordering::Acquire));
         self.inner.started.elapsed().saturating_sub(looked)
     }
 
@@ -187,7 +228,9 @@ impl KeyStore {
                 self.changed();
             }
             // The moment of asking: what changed while the answer was on its way was not seen.
-            self.inner.looked.store(u64::try_from(asked.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let asked = u64::try_from(asked.as_millis()).unwrap_or(u64::MAX);
+            // Released after the new generation: who sees this look sees what it led to.
+            self.inner.looked.store(asked, Ordering::Release);
         }
     }
 

@@ -3,11 +3,13 @@
 use rand::{TryRngCore, rngs::OsRng};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Letters of an id.
 const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const SECRET_BYTES: usize = 32;
+/// Most letters of an id.
+pub(super) const LONGEST_ID: usize = 32;
 
 /// A key as its holder has it. Neither printed nor logged; [`Token::text`] is the one way to its text.
 pub struct Token {
@@ -22,19 +24,11 @@ impl Drop for Token {
 }
 
 impl Token {
-    /// Reads `alk_<id>_<secret>`: id 16 to 32 of `[a-z0-9]`, secret 64 hexadecimal digits.
+    /// Reads `alk_<id>_<secret>`: id 16 to 32 of `[a-z0-9]`, secret 64 hexadecimal digits in lower case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, digits) = text.strip_prefix("alk_")?.split_once('_')?;
-        let letters = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if !(16..=32).contains(&id.len()) || !letters || digits.len() != SECRET_BYTES * 2 {
-            return None;
-        }
-        let mut secret = [0; SECRET_BYTES];
-        for (byte, pair) in secret.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
-        }
-        Some(Self { id: id.to_owned(), secret })
+        let (id, secret) = split(text)?;
+        Some(Self { id: id.to_owned(), secret: *secret })
     }
 
     /// A fresh key; 20 letters of id, 256 bits of secret from the system's generator.
@@ -80,14 +74,37 @@ impl Token {
     /// SHA-256 of the secret's 32 bytes, which is what the database keeps. A plain hash is enough for 256 random bits.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.secret).into()
+        hash(&self.secret)
     }
 
     /// Compares in constant time.
     #[must_use]
     pub fn matches(&self, hash: &[u8]) -> bool {
-        self.hash().ct_eq(hash).into()
+        matches(&self.secret, hash)
     }
+}
+
+/// The id and the secret of a key's text, without a copy of the former.
+pub(super) fn split(text: &str) -> Option<(&str, Zeroizing<[u8; SECRET_BYTES]>)> {
+    let (id, digits) = text.strip_prefix("alk_")?.split_once('_')?;
+    let letters = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !(16..=LONGEST_ID).contains(&id.len()) || !letters || digits.len() != SECRET_BYTES * 2 {
+        return None;
+    }
+    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    for (byte, pair) in secret.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
+    }
+    Some((id, secret))
+}
+
+/// Compares in constant time.
+pub(super) fn matches(secret: &[u8; SECRET_BYTES], stored: &[u8]) -> bool {
+    hash(secret).ct_eq(stored).into()
+}
+
+fn hash(secret: &[u8; SECRET_BYTES]) -> [u8; 32] {
+    Sha256::digest(secret).into()
 }
 
 fn nibble(digit: u8) -> Option<u8> {

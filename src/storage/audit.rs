@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{
     Database, Page,
     entity::audit_logs::{ActiveModel, Column, Entity, Model},
-    error::answer,
+    error::within,
     page::decode_moment,
     time::now_ms,
 };
@@ -57,7 +57,7 @@ pub(super) async fn append(
         request_id: actor.request_id.clone(),
         details: details.to_string(),
     };
-    Entity::insert(ActiveModel::from(entry)).exec_without_returning(tx).await.map_err(answer)?;
+    within(Entity::insert(ActiveModel::from(entry)).exec_without_returning(tx)).await?;
     Ok(())
 }
 
@@ -93,6 +93,6 @@ pub async fn list(
     if let Some(until) = filter.until {
         query = query.filter(Column::At.lt(until));
     }
-    let items = query.all(database.read()).await.map_err(answer)?;
+    let items = within(query.all(database.read())).await?;
     Ok(Page::of(items, limit, |entry| format!("{}:{}", entry.at, entry.id)))
 }

@@ -4,18 +4,16 @@ use std::{path::Path, time::Duration};
 
 use alkhub_core::CallError;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::error::answer;
+use super::{
+    error::{answer, within},
+    pool,
+};
 
-/// How long SQLite waits for another process's lock.
-const BUSY: Duration = Duration::from_secs(5);
-/// Longest statement on Postgres; a server that hangs must not hang the hub.
-const STATEMENT: Duration = Duration::from_secs(10);
-/// Longest wait for a transaction to begin or a ping to come back.
+/// Longest that opening the database takes beyond the wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the database is and how it may be used.
@@ -44,17 +42,22 @@ impl Database {
     pub async fn connect(settings: &Settings) -> Result<Self, CallError> {
         let url = settings.url.expose();
         if let Some(path) = url.strip_prefix("sqlite:") {
+            let query = path.split_once('?').map_or("", |(_, query)| query);
+            if path.contains(":memory:") || query.contains("mode=memory") {
+                let error = "it must be a file; what is only in memory would be lost, and every connection has its own";
+                return Err(error_with("the database URL is not usable", &error));
+            }
             prepare_file(path).map_err(|error| error_with("the database file cannot be made", &error))?;
             // One writer: transactions queue here instead of meeting SQLITE_BUSY inside the database.
-            let write = open(settings, 1).await?;
-            let read = open(settings, settings.max_connections.max(1)).await?;
+            let write = opened(settings, pool::sqlite(settings, 1)).await?;
+            let read = opened(settings, pool::sqlite(settings, settings.max_connections.max(1))).await?;
             return Ok(Self { read, write });
         }
-        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             let error = "the URL must begin with sqlite:// or postgres://";
             return Err(error_with("the database URL is not usable", &error));
         }
-        let pool = open(settings, settings.max_connections.max(1)).await?;
+        let pool = opened(settings, pool::postgres(settings)).await?;
         Ok(Self { read: pool.clone(), write: pool })
     }
 
@@ -79,8 +82,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let begun = tokio::time::timeout(PATIENCE, self.write.begin_with_options(options)).await;
-        begun.map_err(|_| CallError::unavailable("database"))?.map_err(answer)
+        within(self.write.begin_with_options(options)).await
     }
 
     /// Whether the database answers, asked with a bound of a second.
@@ -98,28 +100,11 @@ impl Database {
     }
 }
 
-async fn open(settings: &Settings, connections: u32) -> Result<DatabaseConnection, CallError> {
-    let mut options = ConnectOptions::new(settings.url.expose());
-    options
-        .max_connections(connections)
-        .acquire_timeout(settings.acquire_timeout)
-        .connect_timeout(settings.acquire_timeout)
-        .idle_timeout(Duration::from_secs(600))
-        .test_before_acquire_if_idle_for(Duration::from_millis(500))
-        .statement_timeout(STATEMENT)
-        .set_application_name("alkhub")
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // An answered write survives a loss of power, not only of the process.
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(BUSY)
-        });
-    let bound = settings.acquire_timeout + PATIENCE;
-    match tokio::time::timeout(bound, SeaOrm::connect(options)).await {
+async fn opened(
+    settings: &Settings,
+    opening: impl Future<Output = Result<DatabaseConnection, DbErr>>,
+) -> Result<DatabaseConnection, CallError> {
+    match tokio::time::timeout(settings.acquire_timeout + PATIENCE, opening).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(error_with("the database cannot be opened", &error)),
         Err(_) => Err(error_with("the database cannot be opened", &"it does not answer")),

@@ -18,12 +18,15 @@ use super::{
         api_keys::{ActiveModel, Column, Entity, Model},
         hub_state,
     },
-    error::answer,
+    error::within,
     page::decode_moment,
     time::now_ms,
 };
 
 const EPOCH: &str = "key_epoch";
+/// Most keys touched by one statement: far below the databases' bounds on parameters, and short enough to let other
+/// writers in between.
+const TOUCHED: usize = 500;
 
 /// A key as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +104,7 @@ pub enum Changed<R> {
 pub async fn create(database: &Database, key: Key, actor: &Actor) -> Result<Key, CallError> {
     let tx = begin(database).await?;
     insert(&tx, &key, actor).await?;
-    tx.commit().await.map_err(answer)?;
+    within(tx.commit()).await?;
     Ok(key)
 }
 
@@ -126,11 +129,11 @@ pub async fn ensure_admin(database: &Database, key: Key, any: bool) -> Result<En
     if let Some(present) = find(&tx, &key.id).await? {
         return Ok(Ensured::Present(present));
     }
-    if any && Entity::find().one(&tx).await.map_err(answer)?.is_some() {
+    if any && within(Entity::find().one(&tx)).await?.is_some() {
         return Ok(Ensured::Other);
     }
     insert(&tx, &key, &Actor::default()).await?;
-    tx.commit().await.map_err(answer)?;
+    within(tx.commit()).await?;
     Ok(Ensured::Created)
 }
 
@@ -139,7 +142,7 @@ pub async fn ensure_admin(database: &Database, key: Key, any: bool) -> Result<En
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: &str) -> Result<Option<Key>, CallError> {
-    Ok(Entity::find_by_id(id).one(database.read()).await.map_err(answer)?.map(from_row))
+    Ok(within(Entity::find_by_id(id).one(database.read())).await?.map(from_row))
 }
 
 /// Keys by age, oldest first.
@@ -166,7 +169,7 @@ pub async fn list(
     if let Some(status) = status {
         query = query.filter(in_state(status, now_ms()));
     }
-    let rows = query.all(database.read()).await.map_err(answer)?;
+    let rows = within(query.all(database.read())).await?;
     let keys = rows.into_iter().map(from_row).collect();
     Ok(Page::of(keys, limit, |key: &Key| format!("{}:{}", key.created_at, key.id)))
 }
@@ -233,7 +236,7 @@ pub async fn rotate<R>(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn epoch(database: &Database) -> Result<i64, CallError> {
-    let row = hub_state::Entity::find_by_id(EPOCH).one(database.read()).await.map_err(answer)?;
+    let row = within(hub_state::Entity::find_by_id(EPOCH).one(database.read())).await?;
     Ok(row.map_or(0, |row| row.value))
 }
 
@@ -245,38 +248,43 @@ pub async fn touch(database: &Database, uses: &[(String, i64)]) -> Result<(), Ca
     if uses.is_empty() {
         return Ok(());
     }
-    let tx = database.begin().await?;
+    // Uses are exact to the minute, so a few moments are shared by many keys. In the order of ids, so that two
+    // processes that write down the same keys wait for each other instead of locking each other out.
+    let mut moments: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for (id, at) in uses {
-        let later = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(*at));
-        Entity::update_many()
-            .col_expr(Column::LastUsedAt, Expr::value(*at))
-            .filter(Column::Id.eq(id.as_str()))
-            .filter(later)
-            .exec(&tx)
-            .await
-            .map_err(answer)?;
+        moments.entry(*at).or_default().push(id);
     }
-    tx.commit().await.map_err(answer)
+    for (at, mut ids) in moments {
+        ids.sort_unstable();
+        for some in ids.chunks(TOUCHED) {
+            let tx = database.begin().await?;
+            let touch = Entity::update_many()
+                .col_expr(Column::LastUsedAt, Expr::value(at))
+                .filter(Column::Id.is_in(some.iter().copied()))
+                .filter(Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(at)));
+            within(touch.exec(&tx)).await?;
+            within(tx.commit()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Begins a change: raises the epoch first, so that changes wait for each other.
 async fn begin(database: &Database) -> Result<DatabaseTransaction, CallError> {
     let tx = database.begin().await?;
-    hub_state::Entity::update_many()
+    let raise = hub_state::Entity::update_many()
         .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1))
-        .filter(hub_state::Column::Name.eq(EPOCH))
-        .exec(&tx)
-        .await
-        .map_err(answer)?;
+        .filter(hub_state::Column::Name.eq(EPOCH));
+    within(raise.exec(&tx)).await?;
     Ok(tx)
 }
 
 async fn find(tx: &DatabaseTransaction, id: &str) -> Result<Option<Key>, CallError> {
-    Ok(Entity::find_by_id(id).one(tx).await.map_err(answer)?.map(from_row))
+    Ok(within(Entity::find_by_id(id).one(tx)).await?.map(from_row))
 }
 
 async fn insert(tx: &DatabaseTransaction, key: &Key, actor: &Actor) -> Result<(), CallError> {
-    Entity::insert(ActiveModel::from(to_row(key))).exec_without_returning(tx).await.map_err(answer)?;
+    within(Entity::insert(ActiveModel::from(to_row(key))).exec_without_returning(tx)).await?;
     audit::append(tx, actor, "key.create", &key.id, &details(key)).await
 }
 
@@ -287,9 +295,9 @@ async fn finish<R>(
     key: &Key,
     actor: &Actor,
 ) -> Result<Changed<R>, CallError> {
-    Entity::update(row).exec(&tx).await.map_err(answer)?;
+    within(Entity::update(row).exec(&tx)).await?;
     audit::append(&tx, actor, action, &key.id, &details(key)).await?;
-    tx.commit().await.map_err(answer)?;
+    within(tx.commit()).await?;
     Ok(Changed::Done(key.clone()))
 }
 
@@ -299,11 +307,8 @@ async fn other_admin(tx: &DatabaseTransaction, id: &str) -> Result<bool, CallErr
         .filter(Column::Id.ne(id))
         .filter(Column::RevokedAt.is_null())
         .filter(Column::ExpiresAt.is_null())
-        .filter(Column::Scopes.contains(format!("\"{ADMIN_SCOPE}\"")))
-        .all(tx)
-        .await
-        .map_err(answer)?;
-    Ok(others.into_iter().map(from_row).any(|key| key.is_admin()))
+        .filter(Column::Scopes.contains(format!("\"{ADMIN_SCOPE}\"")));
+    Ok(within(others.all(tx)).await?.into_iter().map(from_row).any(|key| key.is_admin()))
 }
 
 fn in_state(status: Status, now: i64) -> Condition {

@@ -7,6 +7,7 @@ mod error;
 pub mod keys;
 mod migrate;
 pub mod page;
+mod pool;
 pub mod projects;
 pub mod time;
 

@@ -3,14 +3,14 @@
 use alkhub_core::CallError;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
-    sea_query::{Expr, ExprTrait, LikeExpr},
+    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
 };
 
 use super::{
     Database, Page,
     entity::projects::{ActiveModel, Column, Entity, Model},
-    error::{answer, is_taken},
+    error::{within, within_unless_taken},
     page::decode_cursor,
     time::now_ms,
 };
@@ -72,14 +72,12 @@ pub async fn create(
         updated_at: now,
     };
     let tx = database.begin().await?;
-    match Entity::insert(ActiveModel::from(project.clone())).exec_without_returning(&tx).await {
-        Ok(_) => {
-            tx.commit().await.map_err(answer)?;
-            Ok(Written::Done(project))
-        }
-        Err(error) if is_taken(&error) => Ok(Written::NameTaken),
-        Err(error) => Err(answer(error)),
+    let insert = Entity::insert(ActiveModel::from(project.clone()));
+    if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
+        return Ok(Written::NameTaken);
     }
+    within(tx.commit()).await?;
+    Ok(Written::Done(project))
 }
 
 /// The project of this id.
@@ -87,7 +85,7 @@ pub async fn create(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: &str) -> Result<Option<Project>, CallError> {
-    Entity::find_by_id(id).one(database.read()).await.map_err(answer)
+    within(Entity::find_by_id(id).one(database.read())).await
 }
 
 /// Projects by age, oldest first.
@@ -109,11 +107,9 @@ pub async fn list(
         query = query.filter(Column::Archived.eq(archived));
     }
     if let Some(name) = filter.name {
-        let escaped = name.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query =
-            query.filter(Expr::col(Column::Name).like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
+        query = query.filter(contains(database, name));
     }
-    let items = query.all(database.read()).await.map_err(answer)?;
+    let items = within(query.all(database.read())).await?;
     Ok(Page::of(items, limit, |project| project.id.clone()))
 }
 
@@ -123,7 +119,7 @@ pub async fn list(
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn update(database: &Database, id: &str, change: Change) -> Result<Written, CallError> {
     let tx = database.begin().await?;
-    let Some(project) = Entity::find_by_id(id).lock_exclusive().one(&tx).await.map_err(answer)? else {
+    let Some(project) = within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? else {
         return Ok(Written::NotFound);
     };
     if project.archived {
@@ -147,7 +143,7 @@ pub async fn update(database: &Database, id: &str, change: Change) -> Result<Wri
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn archive(database: &Database, id: &str) -> Result<Written, CallError> {
     let tx = database.begin().await?;
-    match Entity::find_by_id(id).lock_exclusive().one(&tx).await.map_err(answer)? {
+    match within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? {
         None => Ok(Written::NotFound),
         Some(project) if project.archived => Ok(Written::Done(project)),
         Some(project) => store(tx, Project { archived: true, ..project }).await,
@@ -165,15 +161,18 @@ async fn store(tx: sea_orm::DatabaseTransaction, project: Project) -> Result<Wri
         updated_at: Set(project.updated_at),
         ..Default::default()
     };
-    // A savepoint, so that a taken name leaves a transaction that can still be ended properly.
-    let inner = tx.begin().await.map_err(answer)?;
-    match Entity::update(row).exec(&inner).await {
-        Ok(_) => {
-            inner.commit().await.map_err(answer)?;
-            tx.commit().await.map_err(answer)?;
-            Ok(Written::Done(project))
-        }
-        Err(error) if is_taken(&error) => Ok(Written::NameTaken),
-        Err(error) => Err(answer(error)),
+    if within_unless_taken(Box::pin(Entity::update(row).exec(&tx))).await?.is_none() {
+        return Ok(Written::NameTaken);
     }
+    within(tx.commit()).await?;
+    Ok(Written::Done(project))
+}
+
+/// The name contains this text. `LIKE` heeds case on Postgres alone, so each database is asked in its own words.
+fn contains(database: &Database, text: String) -> SimpleExpr {
+    let position = match database.read().get_database_backend() {
+        DbBackend::Postgres => "strpos",
+        _ => "instr",
+    };
+    Expr::expr(Func::cust(position).arg(Expr::col(Column::Name)).arg(text)).gt(0)
 }
