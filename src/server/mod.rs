@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
+use self::signal::StopSignals;
 use crate::{
     config::Config,
     hub::Hub,
@@ -34,13 +35,16 @@ pub struct Server {
 /// # Errors
 /// What kept the hub from starting, and how to mend it.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    // Before the hub says that it serves: whoever waits for that word may stop it at once.
+    let mut signals = StopSignals::listen()
+        .map_err(|error| StartError::Internal(format!("signals cannot be heard: {error}")))?;
     let server = Server::start::<HubOperations>(config).await?;
     // The one time that the key is shown, and not by way of the log.
     if let Some(key) = &server.first_key {
         say(&format!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n"));
     }
     say(&format!("alkhub {} serves on http://{}", env!("CARGO_PKG_VERSION"), server.address));
-    signal::stop_asked().await;
+    signals.next().await;
     tracing::info!("stopping; running calls may finish");
     tokio::select! {
         finished = server.stop() => {
@@ -48,7 +52,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
                 tracing::warn!("stopped before all running calls had finished");
             }
         }
-        () = signal::stop_asked() => tracing::warn!("stopped at once, by a second signal"),
+        () = signals.next() => tracing::warn!("stopped at once, by a second signal"),
     }
     Ok(())
 }
