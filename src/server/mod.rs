@@ -76,9 +76,10 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
-        let database = open(&config).await?;
+        // Boxed, as all that happens once: it would make every future around it large.
+        let database = Box::pin(open(&config)).await?;
         let preset = config.bootstrap_key.as_ref().map(|key| key.expose().to_owned());
-        let first_key = match keys::ensure_admin(&database, preset.as_deref()).await {
+        let first_key = match Box::pin(keys::ensure_admin(&database, preset.as_deref())).await {
             Ok(Bootstrap::Created { token }) => Some(token),
             Ok(_) => None,
             Err(error) => return Err(StartError::Keys(error.to_string())),

@@ -58,7 +58,8 @@ pub(crate) async fn each_hub_with(change: impl Fn(&mut Config), test: impl Async
 impl TestHub {
     pub(crate) async fn start(backend: Arc<Backend>, change: impl Fn(&mut Config)) -> Self {
         let config = config(&backend, &change);
-        let server = Server::start::<(HubOperations, KitOperations)>(config).await.expect("the hub starts");
+        let start = Box::pin(Server::start::<(HubOperations, KitOperations)>(config));
+        let server = start.await.expect("the hub starts");
         let url = format!("http://{}", server.address());
         Self { server: Some(server), url, client: Client::new(), backend }
     }
