@@ -3,6 +3,7 @@
 mod m20261123_000001_projects;
 mod m20261123_000002_keys;
 mod m20261123_000003_audit;
+mod m20261123_000004_audit_indexes;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_projects::Migration),
             Box::new(m20261123_000002_keys::Migration),
             Box::new(m20261123_000003_audit::Migration),
+            Box::new(m20261123_000004_audit_indexes::Migration),
         ]
     }
 }

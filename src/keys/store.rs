@@ -18,7 +18,7 @@ use std::{
 use alkhub_core::{CallError, Identity};
 use moka::future::Cache;
 use parking_lot::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::token::{self, LONGEST_ID};
 use crate::storage::{
@@ -95,9 +95,9 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// A store over this database that keeps itself current until `stop` is cancelled.
+    /// A store over this database that keeps itself current, in two of these tasks, until `stop` is cancelled.
     #[must_use]
-    pub fn start(database: Database, stop: CancellationToken) -> Self {
+    pub fn start(database: Database, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let store = Self {
             inner: Arc::new(Inner {
                 database,
@@ -108,8 +108,8 @@ impl KeyStore {
                 uses: Mutex::new(HashMap::new()),
             }),
         };
-        tokio::spawn(store.clone().keep_current(stop.clone()));
-        tokio::spawn(store.clone().keep_uses(stop));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(store.clone().keep_current()));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(store.clone().keep_uses()));
         store
     }
 
@@ -144,17 +144,18 @@ impl KeyStore {
         self.inner.cache.invalidate_all();
     }
 
-    /// Writes last uses down. What could not be written is kept for the next time.
+    /// Writes last uses down. What could not be written, or was used again meanwhile, is kept for the next time.
     pub async fn flush(&self) {
-        let uses: Vec<(String, i64)> = self.inner.uses.lock().drain().collect();
+        let uses: Vec<(String, i64)> =
+            self.inner.uses.lock().iter().map(|(id, at)| (id.clone(), *at)).collect();
         if let Err(error) = keys::touch(&self.inner.database, &uses).await {
             tracing::debug!(%error, "last uses of keys were not written down yet");
-            let mut waiting = self.inner.uses.lock();
-            for (id, at) in uses {
-                // A later use may have been noted meanwhile.
-                if waiting.len() < WAITING {
-                    waiting.entry(id).or_insert(at);
-                }
+            return;
+        }
+        let mut waiting = self.inner.uses.lock();
+        for (id, at) in uses {
+            if waiting.get(&id) == Some(&at) {
+                waiting.remove(&id);
             }
         }
     }
@@ -211,15 +212,12 @@ impl KeyStore {
         }
     }
 
-    async fn keep_current(self, stop: CancellationToken) {
+    async fn keep_current(self) {
         let mut known = None;
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
+            ticks.tick().await;
             let asked = self.inner.started.elapsed();
             let Ok(Ok(epoch)) = tokio::time::timeout(LOOK, keys::epoch(&self.inner.database)).await else {
                 continue;
@@ -234,12 +232,10 @@ impl KeyStore {
         }
     }
 
-    async fn keep_uses(self, stop: CancellationToken) {
+    async fn keep_uses(self) {
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(FLUSH) => self.flush().await,
-            }
+            tokio::time::sleep(FLUSH).await;
+            self.flush().await;
         }
     }
 }

@@ -7,8 +7,8 @@ mod signal;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alkhub_core::{Engine, Registry, engine::Limits as EngineLimits};
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use error::StartError;
 
@@ -27,8 +27,13 @@ pub struct Server {
     first_key: Option<String>,
     stop: CancellationToken,
     serving: JoinHandle<bool>,
+    tasks: TaskTracker,
     keys: KeyStore,
+    database: Database,
 }
+
+/// Longest that background tasks and connections to the database may take to end, each.
+const TIDY: Duration = Duration::from_secs(5);
 
 /// Serves the hub's own operations until a signal asks to stop.
 ///
@@ -85,7 +90,8 @@ impl Server {
             Err(error) => return Err(StartError::Keys(error.to_string())),
         };
         let stop = CancellationToken::new();
-        let keys = KeyStore::start(database.clone(), stop.clone());
+        let tasks = TaskTracker::new();
+        let keys = KeyStore::start(database.clone(), &tasks, &stop);
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let hub = Arc::new(Hub::new(database.clone(), keys.clone()));
         let mut registry = Registry::new();
@@ -99,7 +105,7 @@ impl Server {
         let state = HttpState {
             engine,
             keys: keys.clone(),
-            database,
+            database: database.clone(),
             config: config.clone(),
             metrics,
             stopping: stop.clone(),
@@ -113,7 +119,7 @@ impl Server {
             }
         });
         tracing::info!(%address, "serving");
-        Ok(Self { address, first_key, stop, serving, keys })
+        Ok(Self { address, first_key, stop, serving, tasks, keys, database })
     }
 
     /// Where the hub listens.
@@ -133,6 +139,12 @@ impl Server {
         self.stop.cancel();
         let finished = self.serving.await.unwrap_or(false);
         self.keys.flush().await;
+        self.tasks.close();
+        for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {
+            if tidied.is_err() {
+                tracing::warn!("something still ran in the background, and was left");
+            }
+        }
         finished
     }
 }

@@ -75,6 +75,15 @@ impl Database {
         }
     }
 
+    /// Ends all connections, once what they do is done; further use is answered UNAVAILABLE.
+    pub async fn close(&self) {
+        for pool in [&self.write, &self.read] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::debug!(%error, "a connection to the database did not end well");
+            }
+        }
+    }
+
     /// Begins a transaction that will write.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, CallError> {
         let options = TransactionOptions {
