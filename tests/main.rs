@@ -2,5 +2,6 @@
 
 mod cli;
 mod http;
+mod layering;
 mod storage;
 mod support;

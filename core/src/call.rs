@@ -209,7 +209,7 @@ impl Call {
             id: Uuid::now_v7(),
             parent: Some(self.inner.id),
             depth: self.inner.depth + 1,
-            input,
+            input: input.into(),
             caller: self.inner.caller.clone(),
             deadline: self.inner.deadline,
             cancel: self.inner.cancel.child_token(),

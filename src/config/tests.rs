@@ -1,3 +1,5 @@
+//! What configuration is read from where, and what is refused.
+
 use std::time::Duration;
 
 use super::*;

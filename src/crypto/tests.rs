@@ -1,3 +1,5 @@
+//! What is sealed opens again, and only with its key.
+
 use super::*;
 
 const MASTER: &str = "correct horse";

@@ -16,8 +16,8 @@ use std::{
 };
 
 use alkhub_core::{CallError, Identity};
-use moka::future::Cache;
 use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::token::{self, LONGEST_ID};
@@ -32,7 +32,7 @@ const TRUST: Duration = Duration::from_millis(800);
 /// Longest look-up; a request without a known caller has no deadline of its own yet.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Keys held in memory, unknown ids included, which a flood of them fills first.
-const CACHED: u64 = 100_000;
+const CACHED: usize = 100_000;
 /// How often last uses are written down.
 const FLUSH: Duration = Duration::from_secs(30);
 /// Uses that wait to be written down; further ones are forgotten.
@@ -101,7 +101,7 @@ impl KeyStore {
         let store = Self {
             inner: Arc::new(Inner {
                 database,
-                cache: Cache::builder().max_capacity(CACHED).time_to_idle(Duration::from_secs(600)).build(),
+                cache: Cache::new(CACHED),
                 generation: AtomicU64::new(0),
                 started: Instant::now(),
                 looked: AtomicU64::new(0),
@@ -141,7 +141,7 @@ impl KeyStore {
     pub fn changed(&self) {
         self.inner.generation.fetch_add(1, Ordering::SeqCst);
         // Entries of older generations are not used any more, but would hold the places of newer ones.
-        self.inner.cache.invalidate_all();
+        self.inner.cache.clear();
     }
 
     /// Writes last uses down. What could not be written, or was used again meanwhile, is kept for the next time.
@@ -164,10 +164,11 @@ impl KeyStore {
         // In this order: a recent look was followed by a new generation where it saw a change.
         let trusted = self.age() <= TRUST;
         let slot = Slot::of(id, self.inner.generation.load(Ordering::SeqCst));
-        if trusted && let Some(found) = self.inner.cache.get(&slot).await {
+        if trusted && let Some(found) = self.inner.cache.get(&slot) {
             return Ok(found);
         }
-        let loaded = tokio::time::timeout(PATIENCE, self.load_current(id)).await;
+        // Boxed: the rare way to the database would make the future of every call large.
+        let loaded = tokio::time::timeout(PATIENCE, Box::pin(self.load_current(id))).await;
         loaded.map_err(|_| CallError::unavailable("database"))?
     }
 
@@ -177,8 +178,7 @@ impl KeyStore {
             let trusted = self.age() <= TRUST;
             let generation = self.inner.generation.load(Ordering::SeqCst);
             let loaded = if trusted {
-                let loaded = self.inner.cache.try_get_with(Slot::of(id, generation), self.load(id)).await;
-                loaded.map_err(|error| CallError::clone(&error))?
+                self.inner.cache.get_or_insert_async(&Slot::of(id, generation), self.load(id)).await?
             } else {
                 self.load(id).await?
             };

@@ -1,3 +1,5 @@
+//! What is exported, and what happens when nobody takes it.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;

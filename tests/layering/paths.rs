@@ -1,157 +1,188 @@
-//! The paths that a file of Rust mentions, imports taken apart: `use a::{b, c::d}` mentions `a::b` and `a::c::d`.
+//! Which part of the code may know which library, told by the paths that its tokens spell.
 
-use super::lexer::{Token, tokens};
+use proc_macro2::{TokenStream, TokenTree};
 
-/// A path in the code of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mention {
-    pub(super) line: usize,
-    pub(super) path: Vec<String>,
-    /// What an import does with it.
-    pub(super) import: Import,
+use super::tree::Tree;
+
+/// Some paths are only for some folders.
+struct Knowledge {
+    /// Where the rule holds.
+    scope: &'static str,
+    /// Where below it the paths may be known.
+    home: Option<&'static str>,
+    paths: &'static [&'static str],
+    remedy: &'static str,
 }
 
-/// How a path comes into a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Import {
-    /// It is no import.
-    No,
-    /// Under its own name.
-    Plain,
-    /// Under another name, or with all that is in it: what is used of it cannot be seen.
-    Hidden,
-}
+const RULES: &[Knowledge] = &[
+    Knowledge {
+        scope: "src",
+        home: Some("src/storage"),
+        paths: &["sea_orm", "sea_orm_migration", "sea_query", "sqlx"],
+        remedy: "put the query into a function of src/storage that takes and gives types of its own",
+    },
+    Knowledge {
+        scope: "src",
+        home: Some("src/bus"),
+        paths: &["redis"],
+        remedy: "put it behind a function or trait of src/bus",
+    },
+    Knowledge {
+        scope: "src",
+        home: Some("src/transport/http/openapi"),
+        paths: &["poem_openapi::registry"],
+        remedy: "put what needs these unstable types into the adapter and give it a function with types of ours",
+    },
+    Knowledge {
+        scope: "src/operations",
+        home: None,
+        paths: &[
+            "axum",
+            "hyper",
+            "hyper_util",
+            "poem",
+            "poem_openapi",
+            "reqwest",
+            "tokio::net",
+            "std::net::TcpListener",
+            "std::net::TcpStream",
+            "std::net::UdpSocket",
+            "std::os::unix::net",
+        ],
+        remedy: "let a component of src hold the connection, and call that from the handler",
+    },
+    Knowledge {
+        scope: "core",
+        home: None,
+        paths: &["axum", "hyper", "hyper_util", "poem", "poem_openapi", "redis", "sea_orm", "sqlx"],
+        remedy: "let core declare a trait or take a value, and implement or make it in src",
+    },
+];
 
-impl Mention {
-    /// As it could be written.
-    pub(super) fn text(&self) -> String {
-        self.path.join("::")
-    }
-
-    /// The name is a part of the path.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.path.iter().any(|part| part == name)
-    }
-
-    /// The path begins in this crate. A word alone is a crate only in an import; elsewhere it is a variable.
-    pub(super) fn is_of_crate(&self, name: &str) -> bool {
-        self.path.first().is_some_and(|first| first == name)
-            && (self.path.len() > 1 || self.import != Import::No)
-    }
-
-    /// The path is below another one, or hides whether it is.
-    pub(super) fn reaches(&self, module: &[&str]) -> bool {
-        let common = self.path.iter().zip(module).take_while(|(part, wanted)| part == *wanted).count();
-        common == module.len() || (common == self.path.len() && self.import == Import::Hidden)
-    }
-}
-
-/// All paths of a file.
-pub(super) fn mentions(text: &str) -> Vec<Mention> {
-    let mut reader = Reader { tokens: tokens(text), at: 0, found: Vec::new() };
-    while reader.at < reader.tokens.len() {
-        reader.item();
-    }
-    reader.found
-}
-
-struct Reader {
-    tokens: Vec<(usize, Token)>,
-    at: usize,
-    found: Vec<Mention>,
-}
-
-impl Reader {
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at).map(|(_, token)| token)
-    }
-
-    fn next_is(&self, mark: char) -> bool {
-        self.peek() == Some(&Token::Mark(mark))
-    }
-
-    fn word(&mut self) -> Option<(usize, String)> {
-        let (line, Token::Word(word)) = self.tokens.get(self.at)? else { return None };
-        let found = (*line, word.clone());
-        self.at += 1;
-        Some(found)
-    }
-
-    fn separator(&mut self) -> bool {
-        let is = self.peek() == Some(&Token::Separator);
-        self.at += usize::from(is);
-        is
-    }
-
-    fn item(&mut self) {
-        match self.word() {
-            // `use<'a>` of a return type imports nothing.
-            Some((_, word)) if word == "use" && !self.next_is('<') => {
-                self.separator();
-                self.import(&[]);
+/// Nobody mentions what is not for its layer.
+pub(super) fn knowledge(tree: &Tree) -> Vec<String> {
+    let mut found = Vec::new();
+    for rule in RULES {
+        for (path, text) in tree.below(rule.scope).filter(|(path, _)| path.ends_with(".rs")) {
+            if rule.home.is_some_and(|home| path.starts_with(&format!("{home}/"))) {
+                continue;
             }
-            Some((_, word))
-                if word == "extern" && matches!(self.peek(), Some(Token::Word(next)) if next == "crate") =>
+            for (line, mentioned) in mentions(tokens(path, text)) {
+                let is_under =
+                    |library: &&&str| format!("{mentioned}::").starts_with(&format!("{library}::"));
+                if let Some(library) = rule.paths.iter().find(is_under) {
+                    let home = rule.home.unwrap_or("other layers");
+                    found.push(format!(
+                        "{path}:{line}: mentions `{mentioned}`; {library} is for {home}: {}",
+                        rule.remedy
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Handlers write no SQL.
+pub(super) fn sql(tree: &Tree) -> Vec<String> {
+    const STATEMENTS: [&str; 8] = [
+        "SELECT ",
+        "INSERT INTO ",
+        "UPDATE ",
+        "DELETE FROM ",
+        "CREATE TABLE ",
+        "ALTER TABLE ",
+        "DROP TABLE ",
+        "PRAGMA ",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in tree.below("src/operations") {
+        for (line, literal) in literals(tokens(path, text)) {
+            let text = literal.trim_start_matches(['r', '#', '"', ' ']);
+            // Sentences begin with a capital and go on in small letters; statements are written in one case.
+            if STATEMENTS.iter().any(|verb| text.starts_with(verb) || text.starts_with(&verb.to_lowercase()))
             {
-                self.at += 1;
-                self.import(&[]);
+                found.push(format!(
+                    "{path}:{line}: has SQL, {literal}; write a function in src/storage and call that"
+                ));
             }
-            Some((line, word)) => self.path(line, word),
-            None => self.at += 1,
         }
     }
+    found
+}
 
-    fn path(&mut self, line: usize, first: String) {
-        let mut path = vec![first];
-        while self.separator() {
-            match self.word() {
-                Some((_, word)) => path.push(word),
-                None => break,
-            }
-        }
-        self.found.push(Mention { line, path, import: Import::No });
-    }
+fn tokens(path: &str, text: &str) -> TokenStream {
+    text.parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
 
-    /// One branch of an import below a prefix.
-    fn import(&mut self, prefix: &[String]) {
-        let mut path = prefix.to_vec();
-        let mut line = self.tokens.get(self.at).map_or(0, |(line, _)| *line);
-        loop {
-            if let Some((at, word)) = self.word() {
-                line = at;
-                // `a::{self}` is `a`.
-                if word != "self" || path.is_empty() {
-                    path.push(word);
+/// Every path with `::` in it, with groups of `use` written out, and the line on which it begins.
+fn mentions(tokens: TokenStream) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    walk(tokens, "", &mut found);
+    found
+}
+
+fn walk(tokens: TokenStream, prefix: &str, found: &mut Vec<(usize, String)>) {
+    let mut path = prefix.to_owned();
+    let mut line = 1;
+    // `::` between what was read and what comes: its two colons, or the brace of a group.
+    let mut colons = if prefix.is_empty() { 0 } else { 2 };
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                if colons == 2 && !path.is_empty() {
+                    if path == prefix {
+                        line = ident.span().start().line;
+                    }
+                    path = format!("{path}::{ident}");
+                } else {
+                    end(&mut path, line, found);
+                    line = ident.span().start().line;
+                    // What follows these may begin with `::`, and goes on from nothing.
+                    const BEFORE: [&str; 8] = ["as", "const", "dyn", "impl", "in", "mut", "return", "use"];
+                    path =
+                        Some(ident.to_string()).filter(|word| !BEFORE.contains(&&**word)).unwrap_or_default();
                 }
-                if self.separator() {
-                    continue;
-                }
-                let renamed = matches!(self.peek(), Some(Token::Word(word)) if word == "as");
-                if renamed {
-                    self.at += 2;
-                }
-                self.found.push(Mention {
-                    line,
-                    path,
-                    import: if renamed { Import::Hidden } else { Import::Plain },
-                });
-                return;
+                colons = 0;
             }
-            if self.next_is('*') {
-                self.at += 1;
-                self.found.push(Mention { line, path, import: Import::Hidden });
-            } else if self.next_is('{') {
-                self.at += 1;
-                while self.peek().is_some() && !self.next_is('}') {
-                    self.separator();
-                    let before = self.at;
-                    self.import(&path);
-                    // Whatever is not part of an import, so that broken code cannot hold the reader.
-                    self.at += usize::from(self.next_is(',') || self.at == before);
-                }
-                self.at += 1;
+            TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
+            TokenTree::Group(group) if colons == 2 => {
+                walk(group.stream(), &path, found);
+                path.clear();
+                colons = 0;
             }
-            return;
+            TokenTree::Punct(punct) if punct.as_char() == ',' && !prefix.is_empty() => {
+                end(&mut path, line, found);
+                path = prefix.to_owned();
+                colons = 2;
+            }
+            other => {
+                end(&mut path, line, found);
+                colons = 0;
+                if let TokenTree::Group(group) = other {
+                    walk(group.stream(), "", found);
+                }
+            }
         }
     }
+    end(&mut path, line, found);
+}
+
+fn end(path: &mut String, line: usize, found: &mut Vec<(usize, String)>) {
+    let path = std::mem::take(path);
+    if path.contains("::") {
+        found.push((line, path));
+    }
+}
+
+fn literals(tokens: TokenStream) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Literal(literal) => found.push((literal.span().start().line, literal.to_string())),
+            TokenTree::Group(group) => found.extend(literals(group.stream())),
+            _ => {}
+        }
+    }
+    found
 }

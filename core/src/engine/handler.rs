@@ -5,21 +5,19 @@ use std::{marker::PhantomData, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use serde_json::Value;
 
 use crate::{
     Call, CallError,
-    engine::{Answer, Request},
+    engine::{Answer, Unchecked},
     error::codes,
     operation::{Declared, Handle, ItemStream, Operation, Subscribe},
-    validate::normalise_integers,
 };
 
 /// What the engine dispatches to: a local handler now, a spoke or an imported service elsewhere.
 #[async_trait]
 pub trait ErasedHandler: Send + Sync {
-    /// Serves one call. The input is validated. Dropping the future cancels the call.
-    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError>;
+    /// Serves one call. Dropping the future cancels the call.
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError>;
 }
 
 /// A typed handler of a query or mutation.
@@ -46,12 +44,6 @@ impl<O, H> LocalStream<O, H> {
     }
 }
 
-fn typed<O: Operation>(mut input: Value) -> Result<O::Input, CallError> {
-    normalise_integers(&mut input);
-    // The schema has accepted the input, so what serde still refuses is outside what any type can hold.
-    serde_json::from_value(input).map_err(|error| CallError::fault("", error.to_string()))
-}
-
 fn declared<O: Operation>(error: O::Error) -> CallError {
     let mut error = error.into_call_error();
     if error.http_status.is_none() {
@@ -67,8 +59,8 @@ fn json<T: serde::Serialize>(value: &T) -> Result<Bytes, CallError> {
 
 #[async_trait]
 impl<O: Operation, H: Handle<O>> ErasedHandler for Local<O, H> {
-    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError> {
-        let input = typed::<O>(input)?;
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
+        let input = input.typed()?;
         let output = self.hub.handle(call, input).await.map_err(declared::<O>)?;
         Ok(Answer::Once(json(&output)?))
     }
@@ -76,8 +68,8 @@ impl<O: Operation, H: Handle<O>> ErasedHandler for Local<O, H> {
 
 #[async_trait]
 impl<O: Operation, H: Subscribe<O>> ErasedHandler for LocalStream<O, H> {
-    async fn serve(&self, call: &Call, input: Value) -> Result<Answer, CallError> {
-        let input = typed::<O>(input)?;
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
+        let input = input.typed()?;
         let items = self.hub.subscribe(call, input).await.map_err(declared::<O>)?;
         Ok(Answer::Stream(
             items
@@ -117,14 +109,5 @@ impl Answer {
                 "The operation is not a subscription; call it instead.",
             )),
         }
-    }
-}
-
-impl Request {
-    /// The same with another id, for callers that choose their own.
-    #[must_use]
-    pub fn with_id(mut self, id: uuid::Uuid) -> Self {
-        self.id = id;
-        self
     }
 }

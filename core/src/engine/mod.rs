@@ -1,6 +1,7 @@
 //! The one way in: find, authorise, validate, record, dispatch, record (design section 4).
 
 pub mod handler;
+mod input;
 mod observe;
 mod run;
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use input::{Input, Unchecked, parse};
 pub use observe::{Observer, Outcome};
 
 use crate::{
@@ -42,7 +44,7 @@ pub struct Request {
     /// Length of the chain of nested calls above.
     pub depth: u8,
     /// Input, not yet validated.
-    pub input: Value,
+    pub input: Input,
     /// What the connection authenticated as.
     pub caller: Caller,
     /// When the call must have ended; the operation's own timeout may be sooner.
@@ -60,12 +62,18 @@ pub struct Request {
 impl Request {
     /// A request of this caller, with a fresh id and nothing else said.
     #[must_use]
-    pub fn new(input: Value, caller: Caller, transport: Transport) -> Self {
+    pub fn new(input: impl Into<Input>, caller: Caller, transport: Transport) -> Self {
+        Self::with_id(Uuid::now_v7(), input, caller, transport)
+    }
+
+    /// The same with an id that is known already.
+    #[must_use]
+    pub fn with_id(id: Uuid, input: impl Into<Input>, caller: Caller, transport: Transport) -> Self {
         Self {
-            id: Uuid::now_v7(),
+            id,
             parent: None,
             depth: 0,
-            input,
+            input: input.into(),
             caller,
             deadline: None,
             cancel: CancellationToken::new(),

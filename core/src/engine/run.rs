@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use super::{
-    Answer, Engine, Request,
+    Answer, Engine, Input, Request, Unchecked,
     observe::{Outcome, Running},
 };
 use crate::{
@@ -62,12 +62,7 @@ impl Engine {
         }
     }
 
-    async fn admitted(
-        &self,
-        entry: &Entry,
-        running: &Running,
-        input: serde_json::Value,
-    ) -> Result<Answer, CallError> {
+    async fn admitted(&self, entry: &Entry, running: &Running, input: Input) -> Result<Answer, CallError> {
         let call = running.call();
         entry.access().check(entry.id(), call.identity())?;
         if self.inner.running.load(Ordering::Relaxed) > self.inner.limits.calls_in_flight {
@@ -78,7 +73,7 @@ impl Engine {
             error.retry_after = Some(1);
             return Err(error);
         }
-        entry.validator()?.check(&input).map_err(CallError::validation)?;
+        let input = Unchecked::new(input, entry.validator()?);
         // Only inside a traced request is there anybody to look at the span.
         let span = if tracing::Span::current().is_disabled() {
             tracing::Span::none()

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use alkhub_core::{CallError, Descriptor, Fault, validate::child};
+use alkhub_core::{
+    CallError, Descriptor, Fault,
+    engine::{Input, parse},
+    validate::child,
+};
 use poem::{Request, http::Method};
 use serde_json::{Map, Value};
 
@@ -49,14 +53,17 @@ impl Binding {
     ///
     /// # Errors
     /// What reading the body answers with, or VALIDATION_ERROR where a value stands in the wrong place.
-    pub(super) async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Value, CallError> {
+    pub(super) async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Input, CallError> {
         let mut input = if self.from_query {
             self.query(request.uri().query().unwrap_or_default())?
         } else {
             match body::read_json(request, limits).await? {
                 None => Map::new(),
-                Some(Value::Object(map)) => map,
-                Some(_) => return Err(CallError::fault("", "must be of type object")),
+                // Nothing is added to it, so it is read where its type is known.
+                Some(json) if self.path.is_empty() => {
+                    return Ok(Input::Text { json, depth: limits.json_depth });
+                }
+                Some(json) => object(&json, limits.json_depth)?,
             }
         };
         for (index, name) in self.path.iter().enumerate() {
@@ -69,7 +76,7 @@ impl Binding {
                 ));
             }
         }
-        Ok(Value::Object(input))
+        Ok(Value::Object(input).into())
     }
 
     fn query(&self, query: &str) -> Result<Map<String, Value>, CallError> {
@@ -90,6 +97,13 @@ impl Binding {
             }
         }
         if faults.is_empty() { Ok(input) } else { Err(CallError::validation(faults)) }
+    }
+}
+
+fn object(json: &[u8], depth: usize) -> Result<Map<String, Value>, CallError> {
+    match parse(json, depth)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(CallError::fault("", "must be of type object")),
     }
 }
 

@@ -1,29 +1,29 @@
-//! Reading a JSON body within bounds of size, time and depth.
+//! Reading a JSON body within bounds of size and time.
 
 use alkhub_core::{CallError, error::codes};
 use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{
     Request,
-    error::ReadBodyError,
     http::{HeaderMap, header},
 };
-use serde_json::Value;
 
 use crate::config::Limits;
 
-/// The body as JSON; `None` where there is none.
+/// The text of the body, which says that it is JSON; `None` where there is none.
 ///
 /// # Errors
-/// UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT or BAD_REQUEST.
-pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Value>, CallError> {
+/// UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or REQUEST_TIMEOUT; BAD_REQUEST where it breaks off.
+pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Bytes>, CallError> {
     let declared = content_length(request.headers());
     if declared.is_some_and(|length| length > limits.body_bytes as u64) {
         return Err(too_large(limits.body_bytes));
     }
-    let read = request.take_body().into_bytes_limit(limits.body_bytes);
+    let body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
+    let read = Limited::new(body, limits.body_bytes).collect();
     let bytes = match tokio::time::timeout(limits.body_timeout, read).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(too_large(limits.body_bytes)),
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limits.body_bytes)),
         Ok(Err(error)) => return Err(CallError::bad_request(format!("The body could not be read: {error}"))),
         Err(_) => {
             return Err(CallError::new(
@@ -36,10 +36,7 @@ pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<
         return Ok(None);
     }
     check_media_type(request.headers())?;
-    check_depth(&bytes, limits.json_depth)?;
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| CallError::bad_request(format!("The body is not JSON: {error}")))
+    Ok(Some(bytes))
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -63,31 +60,4 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), CallError> {
     } else {
         unsupported("The body must be JSON, with `Content-Type: application/json`.")
     }
-}
-
-/// Refuses deep nesting before anything is built from it.
-fn check_depth(bytes: &Bytes, limit: usize) -> Result<(), CallError> {
-    let opening = bytes.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    if opening <= limit {
-        return Ok(());
-    }
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > limit {
-                    return Err(CallError::bad_request(format!(
-                        "The body is nested more than {limit} levels deep."
-                    )));
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -10,7 +10,10 @@ use alkhub_core::{
     trace::TraceContext,
 };
 use bytes::Bytes;
-use poem::{Endpoint, Request, Response, http::Method};
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderValue, Method, header},
+};
 use uuid::Uuid;
 
 use super::{HttpState, auth, bind::Binding, compress::Compressible, front::RequestId, problem, sse};
@@ -35,7 +38,7 @@ impl OperationEndpoint {
         // Before the body is read: who may not call need not be listened to.
         self.entry.access().check(self.entry.id(), caller.as_deref())?;
         let input = self.binding.read(request, &self.state.config.limits).await?;
-        let mut call = CallRequest::new(input, caller, Transport::Http).with_id(id);
+        let mut call = CallRequest::with_id(id, input, caller, Transport::Http);
         call.trace = request
             .headers()
             .get("traceparent")
@@ -56,7 +59,9 @@ impl OperationEndpoint {
 #[must_use]
 pub(super) fn json(output: Bytes) -> Response {
     let length = output.len();
-    let mut response = Response::builder().content_type("application/json").body(output);
+    let mut response = Response::builder().body(output);
+    // The builder's own way would parse it each time.
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.extensions_mut().insert(Compressible(length));
     response
 }

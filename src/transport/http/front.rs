@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use alkhub_core::{CallError, Descriptor, error::codes, trace::TraceContext};
 use poem::{
-    Endpoint, IntoResponse, Request, Response, Route,
+    Endpoint, Request, Response, Route,
+    endpoint::BoxEndpoint,
     http::{HeaderValue, Method, StatusCode, header},
 };
 use tracing::{Instrument, Span};
@@ -19,22 +20,37 @@ pub(super) struct RequestId(pub Uuid);
 
 /// Wraps the routes.
 pub(super) struct Front {
-    routes: Route,
+    operations: BoxEndpoint<'static>,
+    pages: Route,
     state: HttpState,
     methods: Vec<(Vec<String>, &'static str)>,
 }
 
 impl Front {
-    /// Wraps these routes, of which the operations say which methods exist where.
+    /// Wraps the declared routes below `/api` and the pages around; the descriptors say which methods exist where.
     #[must_use]
-    pub(super) fn new(routes: Route, state: HttpState, operations: Vec<&'static Descriptor>) -> Self {
+    pub(super) fn new(
+        operations: BoxEndpoint<'static>,
+        pages: Route,
+        state: HttpState,
+        descriptors: Vec<&'static Descriptor>,
+    ) -> Self {
         let split = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
-        let methods = operations
+        let methods = descriptors
             .iter()
             .filter_map(|operation| operation.http)
             .map(|http| (split(http.path), http.method))
             .collect();
-        Self { routes, state, methods }
+        Self { operations, pages, state, methods }
+    }
+
+    /// The router of pages would only be a detour on the way to an operation.
+    async fn route(&self, request: Request) -> poem::Result<Response> {
+        if request.uri().path().starts_with("/api/") {
+            self.operations.call(request).await
+        } else {
+            self.pages.call(request).await
+        }
     }
 
     /// The methods that a path is served for.
@@ -129,13 +145,10 @@ impl Endpoint for Front {
         let accepted = request.headers().get(header::ACCEPT_ENCODING).cloned();
         let span = self.span(&request, id);
         let answered = match span {
-            Some(span) => self.routes.call(request).instrument(span).await,
-            None => self.routes.call(request).await,
+            Some(span) => self.route(request).instrument(span).await,
+            None => self.route(request).await,
         };
-        let mut response = match answered {
-            Ok(response) => response.into_response(),
-            Err(error) => error.into_response(),
-        };
+        let mut response = answered.unwrap_or_else(poem::Error::into_response);
         if is_foreign(&response) {
             response = self.refused(response.status(), &method, uri.path(), id);
         }

@@ -1,16 +1,28 @@
 //! Compiled input validators. Faults name the place and what would be right, and never repeat the value:
 //! it may be secret, and it may be large.
 
-use jsonschema::{Draft, Validator, error::ValidationErrorKind as Kind};
+pub mod depth;
+mod plan;
+mod typed;
+
+use jsonschema::{Draft, ValidationOptions, Validator, error::ValidationErrorKind as Kind};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::plan::Plan;
 use crate::error::{Fault, MAX_FAULTS};
 
 /// A compiled JSON Schema 2020-12 with formats enforced.
 #[derive(Debug)]
 pub struct InputValidator {
     compiled: Validator,
+    plan: Plan,
     schema: Value,
+}
+
+/// How every schema is understood.
+fn options() -> ValidationOptions<'static> {
+    jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true)
 }
 
 impl InputValidator {
@@ -19,12 +31,21 @@ impl InputValidator {
     /// # Errors
     /// A sentence that says what is wrong with the schema.
     pub fn compile(schema: Value) -> Result<Self, String> {
-        let compiled = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .should_validate_formats(true)
-            .build(&schema)
-            .map_err(|error| error.to_string())?;
-        Ok(Self { compiled, schema })
+        let compiled = options().build(&schema).map_err(|error| error.to_string())?;
+        Ok(Self { compiled, plan: Plan::compile(&schema), schema })
+    }
+
+    /// Reads JSON text into a type and checks it in the same pass, without building a value in between. `None` says
+    /// nothing of the text: then [`InputValidator::check`] has to tell.
+    #[must_use]
+    pub fn read<T: DeserializeOwned>(&self, text: &[u8]) -> Option<T> {
+        typed::read(&self.plan, text)
+    }
+
+    /// How deep text can be nested that [`InputValidator::read`] accepts; `None` where there is no bound.
+    #[must_use]
+    pub fn depth(&self) -> Option<usize> {
+        self.plan.depth()
     }
 
     /// Checks a value and lists at most [`MAX_FAULTS`] faults.
