@@ -11,6 +11,7 @@ use crate::servers::KEY;
 pub(crate) struct Served {
     child: Child,
     address: String,
+    _data: tempfile::TempDir,
 }
 
 impl Drop for Served {
@@ -34,15 +35,17 @@ pub(crate) struct Load {
 impl Served {
     /// Starts this program again as a server.
     pub(crate) fn start(kind: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let data = tempfile::tempdir()?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", kind])
+            .args(["serve", kind, "--data"])
+            .arg(data.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let mut address = String::new();
         let out = child.stdout.take().ok_or("no output")?;
         BufReader::new(out).read_line(&mut address)?;
-        Ok(Self { child, address: address.trim().to_owned() })
+        Ok(Self { child, address: address.trim().to_owned(), _data: data })
     }
 
     /// Loads one path for some seconds.

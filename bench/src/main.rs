@@ -8,6 +8,10 @@ mod startup;
 
 use clap::{Parser, Subcommand};
 
+/// The hub's own, for the baselines too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -41,6 +45,9 @@ enum Command {
     Serve {
         /// hub, poem or axum
         kind: String,
+        /// Where the hub keeps its data
+        #[arg(long)]
+        data: std::path::PathBuf,
     },
 }
 
@@ -48,6 +55,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Startup { binary, runs } => startup::run(&binary, runs),
-        Command::Serve { kind } => servers::serve(&kind),
+        Command::Serve { kind, data } => servers::serve(&kind, data),
     }
 }

@@ -1,6 +1,6 @@
 //! The servers that are compared. Each prints its address and serves until it is killed.
 
-use std::{io::Write, sync::Arc};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use alkhub::{
     config::Config,
@@ -40,10 +40,10 @@ impl OperationSet for KitOperations {
 }
 
 /// Serves one of them.
-pub(crate) fn serve(kind: &str) -> End {
+pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match kind {
-        "hub" => runtime.block_on(hub()),
+        "hub" => runtime.block_on(hub(data)),
         "poem" => runtime.block_on(bare_poem()),
         "axum" => runtime.block_on(bare_axum()),
         other => Err(format!("{other}: not one of hub, poem, axum").into()),
@@ -57,11 +57,10 @@ fn announce(address: impl std::fmt::Display) -> End {
     Ok(())
 }
 
-async fn hub() -> End {
-    let folder = std::env::temp_dir().join(format!("alkhub-bench-{}", std::process::id()));
+async fn hub(data: PathBuf) -> End {
     let mut config = Config::default();
     config.server.listen = ([127, 0, 0, 1], 0).into();
-    config.data = folder;
+    config.data = data;
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.
     let _telemetry = alkhub::telemetry::init(&config)?;

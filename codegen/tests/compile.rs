@@ -161,9 +161,8 @@ fn hostile_names_are_refused_or_parse() {
     }
 }
 
-/// Compiles for real, against the real core; slow, and so only where it is asked for.
+/// Compiles for real, against the real core; the slowest test there is.
 #[test]
-#[ignore = "compiles a crate; run with --ignored"]
 fn hostile_names_compile() {
     let (tree, _) = combined();
     let small = generate(&files::read(&here("snapshot/operations"), "operations").expect("readable"));

@@ -40,6 +40,7 @@ fn paths_that_are_for_others() {
         ["src/operations/a/b.rs:1"]
     );
     assert_eq!(found("core/src/call.rs", "fn f(r: poem::Request) {}"), ["core/src/call.rs:1"]);
+    assert_eq!(found("src/hub.rs", "use redis as r; extern crate sqlx;"), ["src/hub.rs:1", "src/hub.rs:1"]);
     // At home, by the same name, or only spoken of.
     assert_eq!(found("src/storage/keys.rs", "use sea_orm::Database;"), NONE);
     assert_eq!(found("src/hub.rs", "use crate::bus::redis::connect;\nlet at = config.redis;"), NONE);
@@ -75,10 +76,13 @@ const ERRORS: (&str, &str) = (
 #[test]
 fn errors_without_pages_and_pages_without_errors() {
     assert_eq!(places(contract::pages, &[ERRORS]), ["docs/errors/ABORTED.md"]);
-    let page = ("docs/errors/ABORTED.md", "# ABORTED\n\n\"status\": 418\n");
+    let page = (
+        "docs/errors/ABORTED.md",
+        "# ABORTED\n\n\"type\": \"/docs/errors/ABORTED\", \"code\": \"ABORTED\", \"status\": 418\n",
+    );
     assert_eq!(places(contract::pages, &[ERRORS, page]), NONE);
-    let stale = ("docs/errors/ABORTED.md", "# ABORTED\n\n\"status\": 500\n");
-    assert_eq!(places(contract::pages, &[ERRORS, stale]), ["docs/errors/ABORTED.md"]);
+    let stale = ("docs/errors/ABORTED.md", page.1.replace("418", "500"));
+    assert_eq!(places(contract::pages, &[ERRORS, (stale.0, &stale.1)]), ["docs/errors/ABORTED.md"]);
     assert_eq!(places(contract::pages, &[("docs/errors/GONE.md", "# GONE\n")]), ["docs/errors/GONE.md"]);
     assert_eq!(places(contract::infrastructure, &[ERRORS]), ["operations/_shared/errors.yaml"]);
 }

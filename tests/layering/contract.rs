@@ -29,7 +29,12 @@ pub(super) fn pages(tree: &Tree) -> Vec<String> {
             found.push(format!("{path}: does not exist; write it after the pattern of the other pages"));
             continue;
         };
-        for part in [format!("# {}\n", error.code), format!("\"status\": {}", error.status)] {
+        for part in [
+            format!("# {}\n", error.code),
+            format!("\"type\": \"/docs/errors/{}\"", error.code),
+            format!("\"code\": \"{}\"", error.code),
+            format!("\"status\": {}", error.status),
+        ] {
             if !page.contains(&part) {
                 found.push(format!("{path}: does not have `{}`, as the catalogue says", part.trim()));
             }

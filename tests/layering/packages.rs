@@ -4,8 +4,18 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const TRANSPORTS_AND_STORAGE: &[&str] =
-    &["axum", "hyper", "hyper-util", "poem", "poem-openapi", "redis", "sea-orm", "sea-orm-migration", "sqlx"];
+const TRANSPORTS_AND_STORAGE: &[&str] = &[
+    "axum",
+    "hyper",
+    "hyper-util",
+    "poem",
+    "poem-openapi",
+    "redis",
+    "sea-orm",
+    "sea-orm-migration",
+    "sea-query",
+    "sqlx",
+];
 
 /// What a package may know.
 struct Layer {

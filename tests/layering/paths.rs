@@ -125,9 +125,11 @@ fn mentions(tokens: TokenStream) -> Vec<(usize, String)> {
 fn walk(tokens: TokenStream, prefix: &str, found: &mut Vec<(usize, String)>) {
     let mut path = prefix.to_owned();
     let mut line = 1;
+    let mut imports = false;
     // `::` between what was read and what comes: its two colons, or the brace of a group.
     let mut colons = if prefix.is_empty() { 0 } else { 2 };
-    for token in tokens {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
         match token {
             TokenTree::Ident(ident) => {
                 if colons == 2 && !path.is_empty() {
@@ -138,6 +140,16 @@ fn walk(tokens: TokenStream, prefix: &str, found: &mut Vec<(usize, String)>) {
                 } else {
                     end(&mut path, line, found);
                     line = ident.span().start().line;
+                    // A crate that is imported whole.
+                    let goes_on =
+                        matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+                    if imports
+                        && !goes_on
+                        && !ident.to_string().starts_with(|first: char| first.is_uppercase())
+                    {
+                        found.push((line, ident.to_string()));
+                    }
+                    imports = ident == "use" || ident == "crate";
                     // What follows these may begin with `::`, and goes on from nothing.
                     const BEFORE: [&str; 8] = ["as", "const", "dyn", "impl", "in", "mut", "return", "use"];
                     path =
