@@ -5,7 +5,6 @@ use std::time::Instant;
 use alkhub_core::{CallError, Descriptor, error::codes, trace::TraceContext};
 use poem::{
     Endpoint, Request, Response, Route,
-    endpoint::BoxEndpoint,
     http::{HeaderValue, Method, StatusCode, header},
 };
 use tracing::{Instrument, Span};
@@ -20,7 +19,7 @@ pub(super) struct RequestId(pub Uuid);
 
 /// Wraps the routes.
 pub(super) struct Front {
-    operations: BoxEndpoint<'static>,
+    operations: Route,
     pages: Route,
     state: HttpState,
     methods: Vec<(Vec<String>, &'static str)>,
@@ -30,10 +29,10 @@ impl Front {
     /// Wraps the declared routes below `/api` and the pages around; the descriptors say which methods exist where.
     #[must_use]
     pub(super) fn new(
-        operations: BoxEndpoint<'static>,
+        operations: Route,
         pages: Route,
         state: HttpState,
-        descriptors: Vec<&'static Descriptor>,
+        descriptors: &[&'static Descriptor],
     ) -> Self {
         let split = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
         let methods = descriptors

@@ -12,10 +12,11 @@ mod health;
 mod metrics;
 pub mod openapi;
 pub mod problem;
+mod served;
 mod sse;
 mod state;
 
-use poem::{EndpointExt, IntoEndpoint, Route, endpoint::BoxEndpoint, middleware::Cors};
+use poem::{EndpointExt, Route, endpoint::BoxEndpoint, middleware::Cors};
 
 pub use api::{HubOperations, OperationSet};
 pub use metrics::Metrics;
@@ -27,7 +28,7 @@ pub use state::HttpState;
 /// # Errors
 /// A sentence where an allowed origin of the configuration is not one.
 pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static, poem::Response>, String> {
-    let service = openapi::service::<S>(state.clone()).into_endpoint().map_to_response().boxed();
+    let operations = S::operations();
     let pages = Route::new()
         .at("/openapi.json", poem::get(docs::document::<S>()))
         .at("/docs", poem::get(docs::page::<S>(state.config.docs.enabled)))
@@ -36,7 +37,7 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
         .at("/healthz", poem::get(health::Live))
         .at("/readyz", poem::get(health::Ready(state.clone())))
         .at("/metrics", poem::get(metrics::Page(state.clone())));
-    let front = front::Front::new(service, pages, state.clone(), S::operations());
+    let front = front::Front::new(served::routes(state, &operations), pages, state.clone(), &operations);
     let origins = &state.config.cors.allowed_origins;
     if origins.is_empty() {
         return Ok(front.boxed());

@@ -10,40 +10,34 @@ use std::{
     marker::PhantomData,
 };
 
-use poem::{EndpointExt, endpoint::BoxEndpoint, http::Method};
+use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     LicenseObject, OpenApi, OpenApiService, ServerObject,
     registry::{MetaApi, MetaPath, MetaSchema, MetaSecurityScheme, Registry},
 };
 
-use super::{HttpState, OperationSet, bind::path_parameters, endpoint::OperationEndpoint};
+use super::OperationSet;
 
 /// Name of the security scheme in the document.
 const BEARER: &str = "bearer";
 
-/// The routes of a set of operations.
-pub struct Routes<S> {
-    state: Option<HttpState>,
+/// The routes of a set of operations, as the library wants to be told of them. It describes them only; they are served
+/// by [`super::served`], with fewer layers between.
+struct Routes<S> {
     set: PhantomData<fn() -> S>,
-}
-
-/// The service that answers the declared routes.
-#[must_use]
-pub fn service<S: OperationSet>(state: HttpState) -> OpenApiService<Routes<S>, ()> {
-    describe(Routes { state: Some(state), set: PhantomData })
 }
 
 /// The document of a set of operations, as JSON.
 #[must_use]
 pub fn document_json<S: OperationSet>() -> String {
-    let service = describe(Routes::<S> { state: None, set: PhantomData });
+    let service = describe::<S>();
     document::finish(&service.spec())
 }
 
 /// The page that shows the document and needs nothing from elsewhere.
 #[must_use]
 pub fn page_html<S: OperationSet>() -> String {
-    let service = describe(Routes::<S> { state: None, set: PhantomData });
+    let service = describe::<S>();
     service.swagger_ui_html().replacen(&service.spec(), &document_json::<S>(), 1)
 }
 
@@ -55,8 +49,8 @@ pub fn openapi_json() -> String {
     format!("{value:#}\n")
 }
 
-fn describe<S: OperationSet>(routes: Routes<S>) -> OpenApiService<Routes<S>, ()> {
-    OpenApiService::new(routes, "alkhub", env!("CARGO_PKG_VERSION"))
+fn describe<S: OperationSet>() -> OpenApiService<Routes<S>, ()> {
+    OpenApiService::new(Routes { set: PhantomData }, "alkhub", env!("CARGO_PKG_VERSION"))
         .description("Every capability of every connected machine, as operations. Errors are problem documents (RFC 9457).")
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/"))
         .server(ServerObject::new("/"))
@@ -97,24 +91,7 @@ impl<S: OperationSet> OpenApi for Routes<S> {
         }
     }
 
-    fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
-        let Some(state) = self.state else { return };
-        for descriptor in S::operations() {
-            let Some(http) = descriptor.http else { continue };
-            let Ok(method) = http.method.parse::<Method>() else { continue };
-            if let Some(endpoint) = OperationEndpoint::new(state.clone(), descriptor, &method) {
-                table.entry(router_path(http.path)).or_default().insert(method, endpoint.boxed());
-            }
-        }
-    }
-}
-
-/// `/a/{id}/b` in the router's notation, `/a/:p0/b`. Parameters go by position: the router wants equal names where
-/// two patterns share a place.
-fn router_path(path: &str) -> String {
-    path_parameters(path).iter().enumerate().fold(path.to_owned(), |path, (index, name)| {
-        path.replacen(&format!("{{{name}}}"), &format!(":p{index}"), 1)
-    })
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
 /// A schema without any constraint.
