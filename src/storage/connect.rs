@@ -9,12 +9,14 @@ use sea_orm::{
 };
 
 use super::{
-    error::{answer, within},
+    error::{answer, is_held_up, within},
     pool,
 };
 
 /// Longest that opening the database takes beyond the wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before SQLite's file is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Where the database is and how it may be used.
 #[derive(Clone, Debug)]
@@ -49,8 +51,8 @@ impl Database {
             }
             prepare_file(path).map_err(|error| error_with("the database file cannot be made", &error))?;
             // One writer: transactions queue here instead of meeting SQLITE_BUSY inside the database.
-            let write = opened(settings, pool::sqlite(settings, 1)).await?;
-            let read = opened(settings, pool::sqlite(settings, settings.max_connections.max(1))).await?;
+            let write = opened(settings, sqlite(settings, 1)).await?;
+            let read = opened(settings, sqlite(settings, settings.max_connections.max(1))).await?;
             return Ok(Self { read, write });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -105,6 +107,17 @@ impl Database {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(answer(error)),
             Err(_) => Err(CallError::unavailable("database")),
+        }
+    }
+}
+
+/// Opens SQLite's file, also where the disk is slow or another process is just making it: that takes longer than a call
+/// is made to wait for a connection. Bounded by [`opened`].
+async fn sqlite(settings: &Settings, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    loop {
+        match pool::sqlite(settings, connections).await {
+            Err(error) if is_held_up(&error) => tokio::time::sleep(AGAIN).await,
+            done => return done,
         }
     }
 }

@@ -56,6 +56,12 @@ fn is_full(error: &DbErr) -> bool {
     code(error).is_some_and(|code| code == "53100" || code.parse::<u32>().is_ok_and(|code| code & 0xff == 13))
 }
 
+/// SQLite's file could not be opened because another process was busy with it, or the disk was.
+pub(super) fn is_held_up(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(RuntimeErr::SqlxError(cause)) if matches!(**cause, sqlx::Error::PoolTimedOut))
+        || code(error).is_some_and(|code| code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)))
+}
+
 /// The database's own code of what went wrong.
 fn code(error: &DbErr) -> Option<String> {
     match error {

@@ -3,14 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use alkhub::{
-    config::Config,
     server::{Server, StartError},
     transport::http::HubOperations,
 };
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{database::Backend, hub::TestHub, proxy::Proxy, until};
+use crate::support::{
+    database::Backend,
+    hub::{TestHub, plain_config},
+    proxy::Proxy,
+    until,
+};
 
 /// `postgres://user@host:port/name` as `(host:port, the same by way of another port)`.
 fn rerouted(url: &str, port: impl Fn(&str) -> u16) -> (String, String) {
@@ -30,8 +34,11 @@ async fn a_lost_database_is_told_and_found_again() {
         let (target, _) = rerouted(&backend.url(), |_| 0);
         let proxy = Proxy::start(target).await;
         let (_, url) = rerouted(&backend.url(), |_| proxy.address.port());
-        let mut hub =
-            TestHub::start(Arc::new(backend), |config| config.database.url = Some(url.clone().into())).await;
+        let mut hub = TestHub::start(Arc::new(backend), |config| {
+            config.database.url = Some(url.clone().into());
+            config.database.acquire_timeout = Duration::from_secs(2);
+        })
+        .await;
         let project = |name: &str| json!({ "name": name, "repository": "https://git.example/p" });
         hub.post("/api/projects", project("before")).await.ok();
         proxy.cut();
@@ -56,18 +63,10 @@ async fn a_lost_database_is_told_and_found_again() {
     }
 }
 
-fn config(backend: &Backend) -> Config {
-    let mut config = Config::default();
-    config.server.listen = ([127, 0, 0, 1], 0).into();
-    config.data = backend.data().to_owned();
-    config.database.url = Some(backend.url().into());
-    config
-}
-
 #[tokio::test]
 async fn of_many_hubs_that_begin_at_once_one_makes_the_key() {
     for backend in Backend::all().await {
-        let starts = (0..4).map(|_| Server::start::<HubOperations>(config(&backend)));
+        let starts = (0..4).map(|_| Server::start::<HubOperations>(plain_config(&backend)));
         let servers: Vec<Server> = futures::future::join_all(starts)
             .await
             .into_iter()
@@ -83,7 +82,7 @@ async fn of_many_hubs_that_begin_at_once_one_makes_the_key() {
             server.stop().await;
         }
         // A later start finds the key and shows none.
-        let again = Server::start::<HubOperations>(config(&backend)).await.expect("started");
+        let again = Server::start::<HubOperations>(plain_config(&backend)).await.expect("started");
         assert!(again.first_key().is_none());
         again.stop().await;
     }
@@ -92,7 +91,7 @@ async fn of_many_hubs_that_begin_at_once_one_makes_the_key() {
 #[tokio::test]
 async fn a_hub_that_may_not_migrate_says_so() {
     for backend in Backend::all().await {
-        let mut config = config(&backend);
+        let mut config = plain_config(&backend);
         config.database.migrate = false;
         let refused = Server::start::<HubOperations>(config).await;
         assert!(matches!(refused, Err(StartError::Unmigrated)), "{}", backend.name());
@@ -102,14 +101,14 @@ async fn a_hub_that_may_not_migrate_says_so() {
 #[tokio::test]
 async fn a_database_of_a_newer_hub_is_left_alone() {
     for backend in Backend::all().await {
-        Server::start::<HubOperations>(config(&backend)).await.expect("started").stop().await;
+        Server::start::<HubOperations>(plain_config(&backend)).await.expect("started").stop().await;
         backend
             .execute(
                 "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m30000101_000001_later', 1)",
             )
             .await;
         let refused =
-            Server::start::<HubOperations>(config(&backend)).await.err().map(|error| error.to_string());
+            Server::start::<HubOperations>(plain_config(&backend)).await.err().map(|error| error.to_string());
         assert!(refused.as_deref().is_some_and(|text| text.contains("newer alkhub")), "{refused:?}");
     }
 }
@@ -117,8 +116,8 @@ async fn a_database_of_a_newer_hub_is_left_alone() {
 #[tokio::test]
 async fn a_taken_port_is_told_before_anything_is_touched() {
     for backend in Backend::all().await {
-        let first = Server::start::<HubOperations>(config(&backend)).await.expect("started");
-        let mut second = config(&backend);
+        let first = Server::start::<HubOperations>(plain_config(&backend)).await.expect("started");
+        let mut second = plain_config(&backend);
         second.server.listen = first.address();
         let refused = Server::start::<HubOperations>(second).await.err().map(|error| error.to_string());
         assert!(refused.as_deref().is_some_and(|text| text.contains("--listen")), "{refused:?}");

@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{open, postgres::Postgres};
+use super::{open_hasty, postgres::Postgres};
 use crate::support::until;
 
 /// An answer that takes longer hangs. Each is bounded by a quarter of it; the rest is for a loaded machine.
@@ -71,7 +71,7 @@ async fn is_found_again(database: &Database) {
 }
 
 async fn migrated(url: &str) -> Database {
-    let database = open(url).await;
+    let database = open_hasty(url).await;
     database.migrate().await.expect("the schema is made");
     create(&database, "before").await.expect("stored");
     database

@@ -18,9 +18,18 @@ use alkhub::{
 
 use crate::support::database::Backend;
 
-/// Opens a database by its URL, as a process would.
+/// Opens a database by its URL, as a process would, with time for a loaded machine.
 async fn open(url: &str) -> Database {
-    let settings = Settings { url: url.into(), max_connections: 8, acquire_timeout: Duration::from_secs(2) };
+    open_within(url, Duration::from_secs(30)).await
+}
+
+/// The same with the wait for a connection that a hub has, for tests of a database that is away.
+async fn open_hasty(url: &str) -> Database {
+    open_within(url, Duration::from_secs(2)).await
+}
+
+async fn open_within(url: &str, acquire_timeout: Duration) -> Database {
+    let settings = Settings { url: url.into(), max_connections: 8, acquire_timeout };
     Database::connect(&settings).await.expect("the database opens")
 }
 

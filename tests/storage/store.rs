@@ -14,7 +14,7 @@ use alkhub::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::{for_each_database, gate::Gate, key, open, postgres::Postgres, token};
+use super::{for_each_database, gate::Gate, key, open, open_hasty, postgres::Postgres, token};
 use crate::support::until;
 
 /// A store whose tasks end with the test.
@@ -198,7 +198,7 @@ async fn last_uses_are_exact_to_a_minute_and_wait_for_the_database() {
 #[tokio::test]
 async fn a_cached_key_is_not_believed_while_the_database_is_away() {
     let Some(mut postgres) = Postgres::start().await else { return };
-    let database = open(&postgres.url()).await;
+    let database = open_hasty(&postgres.url()).await;
     database.migrate().await.expect("migrated");
     let (store, _running) = start(&database);
     let cached = token();

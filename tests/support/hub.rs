@@ -1,6 +1,6 @@
 //! Hubs that run inside the test process and are called through their sockets.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alkhub::{
     config::Config,
@@ -109,12 +109,19 @@ impl TestHub {
 }
 
 fn config(backend: &Backend, change: &impl Fn(&mut Config)) -> Config {
+    let mut config = plain_config(backend);
+    config.bootstrap_key = Some(ADMIN.to_owned().into());
+    change(&mut config);
+    config
+}
+
+/// What a hub needs to start on this database, with time for a loaded machine.
+pub(crate) fn plain_config(backend: &Backend) -> Config {
     let mut config = Config::default();
     config.server.listen = ([127, 0, 0, 1], 0).into();
     config.data = backend.data().to_owned();
     config.database.url = Some(backend.url().into());
-    config.bootstrap_key = Some(ADMIN.to_owned().into());
-    change(&mut config);
+    config.database.acquire_timeout = Duration::from_secs(30);
     config
 }
 
