@@ -1,7 +1,7 @@
 //! Between what the hub keeps and what operations answer with.
 
 use alkhub_api::shared;
-use alkhub_core::{Call, CallError, ResponseEnvelope, registry::Entry};
+use alkhub_core::{Call, CallError, engine::Output, registry::Entry};
 use serde_json::json;
 
 use crate::storage::{
@@ -11,26 +11,12 @@ use crate::storage::{
     time::{now_ms, rfc3339},
 };
 
-/// Wraps the output of an operation. An output that is an envelope already passes unchanged.
+/// The output of an operation in its envelope.
 ///
 /// # Errors
 /// EXECUTION_ERROR where the output is not JSON, which no handler makes.
-pub(crate) fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::ResponseEnvelope, CallError> {
-    let data: serde_json::Value =
-        serde_json::from_slice(output).map_err(|error| CallError::internal(&error))?;
-    let is_envelope = data.as_object().is_some_and(|map| {
-        map.contains_key("data")
-            && map.get("meta").is_some_and(|meta| {
-                meta["source"].as_str().is_some_and(|source| ["local", "http", "mcp"].contains(&source))
-            })
-    });
-    let value = if is_envelope {
-        data
-    } else {
-        serde_json::to_value(ResponseEnvelope::local(operation_id, data))
-            .map_err(|error| CallError::internal(&error))?
-    };
-    serde_json::from_value(value).map_err(|error| CallError::internal(&error))
+pub(crate) fn envelope(operation_id: &str, output: Output) -> Result<shared::ResponseEnvelope, CallError> {
+    serde_json::from_slice(&output.into_envelope(operation_id)).map_err(|error| CallError::internal(&error))
 }
 
 /// An operation as lists show it.
@@ -38,17 +24,19 @@ pub(crate) fn envelope(operation_id: &str, output: &[u8]) -> Result<shared::Resp
 /// # Errors
 /// EXECUTION_ERROR where the shared type does not fit, which code generation rules out.
 pub(crate) fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallError> {
-    let descriptor = entry.descriptor();
-    serde_json::from_value(json!({
-        "id": descriptor.id,
-        "namespace": descriptor.namespace,
-        "name": descriptor.name,
-        "type": descriptor.kind.as_str(),
-        "title": descriptor.title,
-        "description": descriptor.description,
-        "tags": descriptor.tags,
-    }))
-    .map_err(|error| CallError::internal(&error))
+    let mut summary = json!({
+        "id": entry.id(),
+        "namespace": entry.namespace(),
+        "name": entry.name(),
+        "type": entry.kind().as_str(),
+        "title": entry.title(),
+        "description": entry.description(),
+        "tags": entry.tags().collect::<Vec<_>>(),
+    });
+    if let Some(spoke) = entry.spoke() {
+        summary["spoke"] = spoke.into();
+    }
+    serde_json::from_value(summary).map_err(|error| CallError::internal(&error))
 }
 
 /// Counters and times as JSON integers, which end at 2^53 - 1 here.

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 
-use crate::{keys::KeyStore, search::Index, storage::Database};
+use crate::{keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -10,6 +10,8 @@ pub struct Hub {
     pub database: Database,
     /// Keys, with their cache.
     pub keys: KeyStore,
+    /// Connected spokes.
+    pub spokes: Spokes,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
@@ -19,7 +21,7 @@ pub struct Hub {
 impl Hub {
     /// A hub over this database.
     #[must_use]
-    pub fn new(database: Database, keys: KeyStore) -> Self {
-        Self { database, keys, started_ms: alkhub_core::call::now_ms(), index: Mutex::new(None) }
+    pub fn new(database: Database, keys: KeyStore, spokes: Spokes) -> Self {
+        Self { database, keys, spokes, started_ms: alkhub_core::call::now_ms(), index: Mutex::new(None) }
     }
 }

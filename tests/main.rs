@@ -3,5 +3,6 @@
 mod cli;
 mod http;
 mod layering;
+mod spokes;
 mod storage;
 mod support;

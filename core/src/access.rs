@@ -21,6 +21,9 @@ pub struct AccessControl {
     /// Action on a resource of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_action: Option<String>,
+    /// Demands an identity even where nothing else is demanded, as operations of spokes do. Not on the wire.
+    #[serde(skip)]
+    pub identity: bool,
 }
 
 impl From<&AccessSpec> for AccessControl {
@@ -31,6 +34,7 @@ impl From<&AccessSpec> for AccessControl {
             required_scopes_any: owned(spec.required_scopes_any),
             resource_type: spec.resource_type.map(str::to_owned),
             resource_action: spec.resource_action.map(str::to_owned),
+            identity: false,
         }
     }
 }
@@ -39,7 +43,10 @@ impl AccessControl {
     /// Nothing is demanded: open to all, also without credentials.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.required_scopes.is_empty() && self.required_scopes_any.is_empty() && self.resource_type.is_none()
+        !self.identity
+            && self.required_scopes.is_empty()
+            && self.required_scopes_any.is_empty()
+            && self.resource_type.is_none()
     }
 
     /// Whether this caller may call.

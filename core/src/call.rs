@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     CallError, Engine,
-    engine::{Answer, Request},
+    engine::{Answer, Input, Output, Request},
     identity::{Caller, Identity},
     operation::Operation,
+    peer::Peer,
     registry::Entry,
     trace::TraceContext,
 };
@@ -86,6 +87,7 @@ pub(crate) struct CallInner {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) transport: Transport,
+    pub(crate) peer: Option<Peer>,
     pub(crate) engine: Engine,
 }
 
@@ -158,6 +160,19 @@ impl Call {
         self.inner.transport
     }
 
+    /// The connection by which the call came in, or the call that led to it; `None` where it was not one of the
+    /// call protocol.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.inner.peer.as_ref()
+    }
+
+    /// Length of the chain of nested calls above.
+    #[must_use]
+    pub fn depth(&self) -> u8 {
+        self.inner.depth
+    }
+
     /// The engine that runs the call.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -170,15 +185,18 @@ impl Call {
     /// What the other operation answers, or an infrastructure error.
     pub async fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, CallError> {
         let input = serde_json::to_value(input).map_err(|error| CallError::internal(&error))?;
-        let output = self.call_dynamic(O::ID, input).await?;
-        serde_json::from_slice(&output).map_err(|error| CallError::internal(&error))
+        self.call_dynamic(O::ID, input).await?.typed()
     }
 
-    /// Calls another operation by id as the same caller and answers with its output as JSON text.
+    /// Calls another operation by id as the same caller.
     ///
     /// # Errors
     /// What the other operation answers, or an infrastructure error.
-    pub async fn call_dynamic(&self, operation_id: &str, input: Value) -> Result<bytes::Bytes, CallError> {
+    pub async fn call_dynamic(
+        &self,
+        operation_id: &str,
+        input: impl Into<Input>,
+    ) -> Result<Output, CallError> {
         let request = self.child(input)?;
         let entry = self.inner.engine.find(operation_id, self.identity())?;
         self.inner.engine.call(entry, request).await
@@ -188,7 +206,7 @@ impl Call {
     ///
     /// # Errors
     /// What the other operation answers, or an infrastructure error.
-    pub async fn dispatch(&self, operation_id: &str, input: Value) -> Result<Answer, CallError> {
+    pub async fn dispatch(&self, operation_id: &str, input: impl Into<Input>) -> Result<Answer, CallError> {
         let request = self.child(input)?;
         let entry = self.inner.engine.find(operation_id, self.identity())?;
         self.inner.engine.dispatch(entry, request).await
@@ -198,7 +216,7 @@ impl Call {
     ///
     /// # Errors
     /// EXECUTION_ERROR where the chain of nested calls is too deep.
-    pub fn child(&self, input: Value) -> Result<Request, CallError> {
+    pub fn child(&self, input: impl Into<Input>) -> Result<Request, CallError> {
         if self.inner.depth >= MAX_DEPTH {
             return Err(CallError::new(
                 crate::error::codes::EXECUTION_ERROR,
@@ -216,6 +234,7 @@ impl Call {
             metadata: self.inner.metadata.clone(),
             trace: self.inner.trace.map(TraceContext::child),
             transport: Transport::Nested,
+            peer: self.inner.peer.clone(),
         })
     }
 }

@@ -27,6 +27,9 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     KEY_REVOKED,
     GRANT_EXCEEDED,
     LAST_ADMIN_KEY,
+    SPOKE_NOT_FOUND,
+    SPOKE_ID_TAKEN,
+    SPOKE_ID_FORBIDDEN,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -225,6 +228,36 @@ pub const LAST_ADMIN_KEY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
     details: None,
 };
 
+/// No spoke of this id is connected.
+pub const SPOKE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SPOKE_NOT_FOUND",
+    status: 404u16,
+    description: "No spoke of this id is connected.",
+    details: Some(
+        r#"{"properties":{"spokeId":{"type":"string"}},"required":["spokeId"],"type":"object"}"#,
+    ),
+};
+
+/// A spoke of this id is connected with another key, or the id is a namespace of the hub.
+pub const SPOKE_ID_TAKEN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SPOKE_ID_TAKEN",
+    status: 409u16,
+    description: "A spoke of this id is connected with another key, or the id is a namespace of the hub.",
+    details: Some(
+        r#"{"properties":{"spokeId":{"type":"string"}},"required":["spokeId"],"type":"object"}"#,
+    ),
+};
+
+/// The key may connect only spokes whose ids fit its patterns.
+pub const SPOKE_ID_FORBIDDEN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SPOKE_ID_FORBIDDEN",
+    status: 403u16,
+    description: "The key may connect only spokes whose ids fit its patterns.",
+    details: Some(
+        r#"{"properties":{"patterns":{"items":{"type":"string"},"type":"array"},"spokeId":{"type":"string"}},"required":["spokeId","patterns"],"type":"object"}"#,
+    ),
+};
+
 /// The type `GrantExceeded`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct GrantExceeded {
@@ -282,4 +315,30 @@ pub struct ProjectNotFound {
     /// The property `projectId`.
     #[serde(rename = "projectId")]
     pub project_id: String,
+}
+
+/// The type `SpokeIdForbidden`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct SpokeIdForbidden {
+    /// The property `patterns`.
+    pub patterns: Vec<String>,
+    /// The property `spokeId`.
+    #[serde(rename = "spokeId")]
+    pub spoke_id: String,
+}
+
+/// The type `SpokeIdTaken`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct SpokeIdTaken {
+    /// The property `spokeId`.
+    #[serde(rename = "spokeId")]
+    pub spoke_id: String,
+}
+
+/// The type `SpokeNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct SpokeNotFound {
+    /// The property `spokeId`.
+    #[serde(rename = "spokeId")]
+    pub spoke_id: String,
 }

@@ -8,14 +8,17 @@ pub mod audit;
 pub mod hub;
 pub mod key;
 pub mod project;
+pub mod spoke;
 
 /// Every operation of the hub, by id.
 pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::audit::list::DESCRIPTOR,
     &self::hub::batch::DESCRIPTOR,
     &self::hub::call::DESCRIPTOR,
+    &self::hub::heartbeat::DESCRIPTOR,
     &self::hub::info::DESCRIPTOR,
     &self::hub::list::DESCRIPTOR,
+    &self::hub::register::DESCRIPTOR,
     &self::hub::schema::DESCRIPTOR,
     &self::hub::search::DESCRIPTOR,
     &self::hub::subscribe::DESCRIPTOR,
@@ -30,6 +33,9 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::project::get::DESCRIPTOR,
     &self::project::list::DESCRIPTOR,
     &self::project::update::DESCRIPTOR,
+    &self::spoke::disconnect::DESCRIPTOR,
+    &self::spoke::get::DESCRIPTOR,
+    &self::spoke::list::DESCRIPTOR,
 ];
 
 /// Registers every handler of the hub. A declared operation without a handler does not compile.
@@ -38,8 +44,10 @@ where
     H: ::alkhub_core::Handle<self::audit::List>,
     H: ::alkhub_core::Handle<self::hub::Batch>,
     H: ::alkhub_core::Handle<self::hub::Call>,
+    H: ::alkhub_core::Handle<self::hub::Heartbeat>,
     H: ::alkhub_core::Handle<self::hub::Info>,
     H: ::alkhub_core::Handle<self::hub::List>,
+    H: ::alkhub_core::Handle<self::hub::Register>,
     H: ::alkhub_core::Handle<self::hub::Schema>,
     H: ::alkhub_core::Handle<self::hub::Search>,
     H: ::alkhub_core::Subscribe<self::hub::Subscribe>,
@@ -54,12 +62,17 @@ where
     H: ::alkhub_core::Handle<self::project::Get>,
     H: ::alkhub_core::Handle<self::project::List>,
     H: ::alkhub_core::Handle<self::project::Update>,
+    H: ::alkhub_core::Handle<self::spoke::Disconnect>,
+    H: ::alkhub_core::Handle<self::spoke::Get>,
+    H: ::alkhub_core::Handle<self::spoke::List>,
 {
     registry.add_handler::<self::audit::List, H>(hub);
     registry.add_handler::<self::hub::Batch, H>(hub);
     registry.add_handler::<self::hub::Call, H>(hub);
+    registry.add_handler::<self::hub::Heartbeat, H>(hub);
     registry.add_handler::<self::hub::Info, H>(hub);
     registry.add_handler::<self::hub::List, H>(hub);
+    registry.add_handler::<self::hub::Register, H>(hub);
     registry.add_handler::<self::hub::Schema, H>(hub);
     registry.add_handler::<self::hub::Search, H>(hub);
     registry.add_subscriber::<self::hub::Subscribe, H>(hub);
@@ -74,6 +87,9 @@ where
     registry.add_handler::<self::project::Get, H>(hub);
     registry.add_handler::<self::project::List, H>(hub);
     registry.add_handler::<self::project::Update, H>(hub);
+    registry.add_handler::<self::spoke::Disconnect, H>(hub);
+    registry.add_handler::<self::spoke::Get, H>(hub);
+    registry.add_handler::<self::spoke::List, H>(hub);
 }
 
 /// Declares the tree of handler modules that mirrors the operation files.
@@ -88,8 +104,10 @@ macro_rules! handlers {
         pub mod hub {
             mod batch;
             mod call;
+            mod heartbeat;
             mod info;
             mod list;
+            mod register;
             mod schema;
             mod search;
             mod subscribe;
@@ -110,6 +128,12 @@ macro_rules! handlers {
             mod get;
             mod list;
             mod update;
+        }
+        #[doc = "Handlers of the namespace `spoke`."]
+        pub mod spoke {
+            mod disconnect;
+            mod get;
+            mod list;
         }
     };
 }

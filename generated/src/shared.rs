@@ -175,6 +175,9 @@ pub struct OperationSpec {
     /// JSON Schema 2020-12 of the output, or of one item of a subscription.
     #[serde(rename = "outputSchema")]
     pub output_schema: ::serde_json::Value,
+    /// The spoke that serves it; absent for operations of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<String>,
     /// The property `tags`.
     pub tags: Vec<String>,
     /// The property `title`.
@@ -232,6 +235,9 @@ pub struct OperationSummary {
     pub name: String,
     /// The property `namespace`.
     pub namespace: String,
+    /// The spoke that serves it; absent for operations of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<String>,
     /// The property `tags`.
     pub tags: Vec<String>,
     /// The property `title`.
@@ -350,6 +356,41 @@ impl ::std::fmt::Display for ResponseEnvelopeMetaSource {
             Self::Mcp => f.write_str("mcp"),
         }
     }
+}
+
+/// A connected machine.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Spoke {
+    /// Calls that wait for it.
+    #[serde(rename = "callsRunning")]
+    pub calls_running: i64,
+    /// The property `connectedAt`.
+    #[serde(rename = "connectedAt")]
+    pub connected_at: String,
+    /// Grows with each connection of this spoke; the highest one counts.
+    pub epoch: i64,
+    /// The key that it connected with.
+    #[serde(rename = "keyId")]
+    pub key_id: String,
+    /// What it last said of how busy it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// What it said of itself when it registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<::serde_json::Map<String, ::serde_json::Value>>,
+    /// How many operations it offers.
+    pub operations: i64,
+    /// What stands before its operations' ids, without the dot.
+    pub prefix: String,
+    /// The property `spokeId`.
+    #[serde(rename = "spokeId")]
+    pub spoke_id: String,
+    /// The property `spokeType`.
+    #[serde(rename = "spokeType")]
+    pub spoke_type: String,
+    /// What it last said of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// Reads a property that may be absent or `null`, and keeps the two apart.

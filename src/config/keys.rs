@@ -146,6 +146,20 @@ pub fn all() -> Vec<Key> {
             "How often a silent subscription sends a comment, so that proxies keep it open."
         ),
         key!(
+            "spokes.connections" = spokes.connections,
+            "Most connections of the call protocol open at once."
+        ),
+        key!(
+            "spokes.heartbeat" = spokes.heartbeat,
+            "After so long without a sign of life a connection is asked for one; after twice as long it is closed."
+        ),
+        key!(size "spokes.message_bytes" = spokes.message_bytes, "Largest message."),
+        key!(size "spokes.buffer_bytes" = spokes.buffer_bytes, "Most bytes that wait for a connection to read them; then it is cut off."),
+        key!("spokes.requests" = spokes.requests, "Most requests of a connection that run at once."),
+        key!("spokes.calls" = spokes.calls, "Most calls that wait for a spoke's answer."),
+        key!("spokes.operations" = spokes.operations, "Most operations of a spoke."),
+        key!(size "spokes.spec_bytes" = spokes.spec_bytes, "Largest description of an operation."),
+        key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."
         ),

@@ -20,6 +20,8 @@ pub struct Config {
     pub database: Database,
     /// Bounds on what a client may make the hub do.
     pub limits: Limits,
+    /// Connections of the call protocol, and the spokes behind them.
+    pub spokes: Spokes,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -45,6 +47,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             database: Database::default(),
             limits: Limits::default(),
+            spokes: Spokes::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),
@@ -67,6 +70,21 @@ impl Config {
             let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
             Secret::new(format!("sqlite://{path}?mode=rwc"))
         })
+    }
+
+    /// Bounds of a connection of the call protocol.
+    #[must_use]
+    pub fn peer_limits(&self) -> alkhub_core::peer::Limits {
+        alkhub_core::peer::Limits {
+            frame_bytes: self.spokes.message_bytes,
+            buffer_hard: self.spokes.buffer_bytes,
+            buffer_soft: self.spokes.buffer_bytes / 32,
+            served: self.spokes.requests,
+            pending: self.spokes.calls,
+            json_depth: self.limits.json_depth,
+            heartbeat: self.spokes.heartbeat,
+            ..Default::default()
+        }
     }
 
     /// How the storage opens the database.
@@ -158,6 +176,54 @@ impl Default for Limits {
             call_timeout: Duration::from_secs(60),
             calls_in_flight: 4096,
             subscription_keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Connections of the call protocol, and the spokes behind them.
+#[derive(Debug, Clone)]
+pub struct Spokes {
+    /// Most connections open at once.
+    pub connections: usize,
+    /// After so long without a sign of life a connection is asked for one; after twice as long it is closed.
+    pub heartbeat: Duration,
+    /// Largest message.
+    pub message_bytes: usize,
+    /// Most bytes that wait for a connection to read them; then it is cut off.
+    pub buffer_bytes: usize,
+    /// Most requests of a connection that run at once.
+    pub requests: usize,
+    /// Most calls that wait for a spoke's answer.
+    pub calls: usize,
+    /// Most operations of a spoke.
+    pub operations: usize,
+    /// Largest description of an operation.
+    pub spec_bytes: usize,
+}
+
+impl Default for Spokes {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            heartbeat: Duration::from_secs(30),
+            message_bytes: 8 * MIB,
+            buffer_bytes: 32 * MIB,
+            requests: 1024,
+            calls: 4096,
+            operations: 500,
+            spec_bytes: 64 * KIB,
+        }
+    }
+}
+
+impl Spokes {
+    /// Bounds of what spokes may register.
+    #[must_use]
+    pub fn registration(&self) -> crate::spokes::Limits {
+        crate::spokes::Limits {
+            operations: self.operations,
+            spec: alkhub_core::registry::SpecLimits { bytes: self.spec_bytes, ..Default::default() },
+            heartbeat: self.heartbeat,
         }
     }
 }

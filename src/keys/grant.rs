@@ -19,6 +19,14 @@ pub fn exceeded(
     let lacks_action = |key: &str, action: &String| {
         !caller.is_some_and(|caller| caller.resources.get(key).is_some_and(|held| held.contains(action)))
     };
+    // A key for some spoke ids alone does not make one for all of them.
+    let limited: Vec<&str> =
+        caller.map(|caller| crate::spokes::patterns(caller).collect()).unwrap_or_default();
+    let names_spokes = resources
+        .iter()
+        .any(|(key, actions)| key.starts_with("spoke:") && actions.iter().any(|action| action == "connect"));
+    let widens = !limited.is_empty() && !names_spokes;
+    let lacks_scope = |scope: &&String| lacks_scope(scope) || (widens && *scope == "spoke:connect");
     let scopes: Vec<String> = scopes.iter().filter(lacks_scope).cloned().collect();
     let resources: Vec<String> = resources
         .iter()

@@ -7,5 +7,5 @@ mod token;
 
 pub use bootstrap::{Bootstrap, BootstrapError, ensure_admin, new_admin};
 pub use grant::exceeded;
-pub use store::{KeyStore, VerifyError};
+pub use store::{Admission, KeyStore, VerifyError};
 pub use token::Token;

@@ -54,6 +54,13 @@ pub enum VerifyError {
     Store(CallError),
 }
 
+/// That a connection has shown a key: its id, and the hash of the secret that it had then.
+#[derive(Clone)]
+pub struct Admission {
+    id: String,
+    secret_hash: Vec<u8>,
+}
+
 /// A key's place in the cache; without a heap of its own, because every call makes one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Slot {
@@ -126,6 +133,40 @@ impl KeyStore {
         };
         if !token::matches(&secret, &cached.key.secret_hash) {
             return Err(VerifyError::Unknown);
+        }
+        let now = now_ms();
+        match cached.key.status(now) {
+            Status::Active => {}
+            Status::Expired => return Err(VerifyError::Expired),
+            Status::Revoked => return Err(VerifyError::Revoked),
+        }
+        self.note_use(&cached, now);
+        Ok(cached.identity.clone())
+    }
+
+    /// The identity of a key, and what it takes to ask again later without keeping the secret.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn admit(&self, text: &str) -> Result<(Arc<Identity>, Admission), VerifyError> {
+        let identity = self.verify(text).await?;
+        let cached = self.look_up(&identity.id).await.map_err(VerifyError::Store)?;
+        let secret_hash = cached.ok_or(VerifyError::Unknown)?.key.secret_hash.clone();
+        let admission = Admission { id: identity.id.clone(), secret_hash };
+        // The key may have got another secret in between.
+        let identity = self.still(&admission).await?;
+        Ok((identity, admission))
+    }
+
+    /// The identity of a connection as it is now: its key may have changed or ended since.
+    ///
+    /// # Errors
+    /// Why the key is not accepted any more.
+    pub async fn still(&self, admission: &Admission) -> Result<Arc<Identity>, VerifyError> {
+        let cached =
+            self.look_up(&admission.id).await.map_err(VerifyError::Store)?.ok_or(VerifyError::Unknown)?;
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(&*cached.key.secret_hash, &*admission.secret_hash)) {
+            return Err(VerifyError::Revoked);
         }
         let now = now_ms();
         match cached.key.status(now) {

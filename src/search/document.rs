@@ -14,18 +14,17 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(entry: &Entry) -> Self {
-        let descriptor = entry.descriptor();
         let mut properties = Vec::new();
-        for schema in [descriptor.input_schema, descriptor.output_schema] {
+        for schema in [entry.input_schema(), entry.output_schema()] {
             if let Ok(schema) = serde_json::from_str::<Value>(schema) {
                 property_names(&schema, &mut properties);
             }
         }
         Self {
-            id: words(descriptor.id),
-            title: descriptor.title.to_owned(),
-            description: descriptor.description.to_owned(),
-            tags: descriptor.tags.join(" "),
+            id: words(entry.id()),
+            title: entry.title().to_owned(),
+            description: entry.description().to_owned(),
+            tags: entry.tags().collect::<Vec<_>>().join(" "),
             properties: words(&properties.join(" ")),
         }
     }

@@ -17,8 +17,12 @@ use crate::{
     config::Config,
     hub::Hub,
     keys::{self, Bootstrap, KeyStore},
+    spokes::Spokes,
     storage::Database,
-    transport::http::{self, HttpState, HubOperations, Metrics, OperationSet},
+    transport::{
+        http::{self, HttpState, HubOperations, Metrics, OperationSet},
+        ws::Sockets,
+    },
 };
 
 /// A hub that serves.
@@ -28,6 +32,8 @@ pub struct Server {
     stop: CancellationToken,
     serving: JoinHandle<bool>,
     tasks: TaskTracker,
+    sockets: Sockets,
+    grace: Duration,
     keys: KeyStore,
     database: Database,
 }
@@ -93,7 +99,11 @@ impl Server {
         let tasks = TaskTracker::new();
         let keys = KeyStore::start(database.clone(), &tasks, &stop);
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
-        let hub = Arc::new(Hub::new(database.clone(), keys.clone()));
+        let spokes = Spokes::new(config.spokes.registration());
+        let sockets = Sockets::new(config.peer_limits(), config.spokes.connections);
+        let heard = sockets.clone();
+        spokes.listen(move |kind, payload| heard.publish(kind, "", payload.to_string().as_bytes()));
+        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone()));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {
@@ -105,21 +115,21 @@ impl Server {
         let state = HttpState {
             engine,
             keys: keys.clone(),
+            spokes,
+            sockets: sockets.clone(),
             database: database.clone(),
             config: config.clone(),
             metrics,
             stopping: stop.clone(),
         };
         let routes = http::routes::<S>(&state).map_err(StartError::Config)?;
+        let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();
-            async move {
-                let grace: Duration = config.server.shutdown_grace;
-                accept::serve(listener, routes, &config.limits, stop, grace).await
-            }
+            async move { accept::serve(listener, routes, &config.limits, stop, grace).await }
         });
         tracing::info!(%address, "serving");
-        Ok(Self { address, first_key, stop, serving, tasks, keys, database })
+        Ok(Self { address, first_key, stop, serving, tasks, sockets, grace, keys, database })
     }
 
     /// Where the hub listens.
@@ -137,7 +147,12 @@ impl Server {
     /// Stops gracefully; answers whether all running calls finished in time.
     pub async fn stop(self) -> bool {
         self.stop.cancel();
+        let begun = std::time::Instant::now();
+        self.sockets.refuse_new();
+        // First the calls that came over HTTP: they may wait for spokes.
         let finished = self.serving.await.unwrap_or(false);
+        let left = self.grace.saturating_sub(begun.elapsed());
+        let finished = self.sockets.close(left).await && finished;
         self.keys.flush().await;
         self.tasks.close();
         for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {

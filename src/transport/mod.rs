@@ -1,3 +1,4 @@
-//! The surfaces by which calls come in. They know the engine; the engine does not know them.
+//! The surfaces of the hub. Each turns its requests into calls of the engine.
 
 pub mod http;
+pub mod ws;

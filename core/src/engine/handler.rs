@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use crate::{
     Call, CallError,
-    engine::{Answer, Unchecked},
+    engine::{Answer, Output, Unchecked},
     error::codes,
     operation::{Declared, Handle, ItemStream, Operation, Subscribe},
 };
@@ -53,8 +53,10 @@ fn declared<O: Operation>(error: O::Error) -> CallError {
     error
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Bytes, CallError> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|error| CallError::internal(&error))
+fn json<T: serde::Serialize>(value: &T) -> Result<Output, CallError> {
+    serde_json::to_vec(value)
+        .map(|json| Output::data(Bytes::from(json)))
+        .map_err(|error| CallError::internal(&error))
 }
 
 #[async_trait]
@@ -87,7 +89,7 @@ impl Answer {
     ///
     /// # Errors
     /// EXECUTION_ERROR where the operation answers with a stream.
-    pub fn once(self) -> Result<Bytes, CallError> {
+    pub fn once(self) -> Result<Output, CallError> {
         match self {
             Self::Once(output) => Ok(output),
             Self::Stream(_) => Err(CallError::new(
@@ -101,7 +103,7 @@ impl Answer {
     ///
     /// # Errors
     /// BAD_REQUEST where the operation answers once.
-    pub fn stream(self) -> Result<ItemStream<Bytes, CallError>, CallError> {
+    pub fn stream(self) -> Result<ItemStream<Output, CallError>, CallError> {
         match self {
             Self::Stream(items) => Ok(items),
             Self::Once(_) => Err(CallError::new(

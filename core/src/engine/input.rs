@@ -53,6 +53,24 @@ impl<'a> Unchecked<'a> {
         Ok(value)
     }
 
+    /// The valid input as JSON text: the very bytes that came in, where it came as text.
+    ///
+    /// # Errors
+    /// As [`Unchecked::value`].
+    pub fn text(self) -> Result<Bytes, CallError> {
+        match self.input {
+            Input::Value(value) => {
+                self.validator.check(&value).map_err(CallError::validation)?;
+                serde_json::to_vec(&value).map(Bytes::from).map_err(|error| CallError::internal(&error))
+            }
+            Input::Text { json, depth } => {
+                let value = parse(&json, depth)?;
+                self.validator.check(&value).map_err(CallError::validation)?;
+                Ok(json)
+            }
+        }
+    }
+
     /// The valid input as a type that the schema describes.
     ///
     /// # Errors

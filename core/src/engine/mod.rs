@@ -3,6 +3,7 @@
 pub mod handler;
 mod input;
 mod observe;
+mod output;
 mod run;
 
 use std::{
@@ -10,29 +11,30 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use input::{Input, Unchecked, parse};
 pub use observe::{Observer, Outcome};
+pub use output::Output;
 
 use crate::{
     CallError, Registry,
     call::{Deadline, Transport},
     identity::{Caller, Identity},
     operation::ItemStream,
+    peer::Peer,
     registry::Entry,
     trace::TraceContext,
 };
 
-/// What a call answers with, as JSON text.
+/// What a call answers with.
 pub enum Answer {
     /// A single output.
-    Once(Bytes),
+    Once(Output),
     /// The items of a subscription.
-    Stream(ItemStream<Bytes, CallError>),
+    Stream(ItemStream<Output, CallError>),
 }
 
 /// A call as a transport hands it in.
@@ -57,6 +59,8 @@ pub struct Request {
     pub trace: Option<TraceContext>,
     /// Surface by which it came in.
     pub transport: Transport,
+    /// The connection by which it came in, where that is one of the call protocol.
+    pub peer: Option<Peer>,
 }
 
 impl Request {
@@ -80,6 +84,7 @@ impl Request {
             metadata: Map::new(),
             trace: None,
             transport,
+            peer: None,
         }
     }
 }
@@ -144,7 +149,7 @@ impl Engine {
     /// # Errors
     /// OPERATION_NOT_FOUND, with the nearest visible id where one is near.
     pub fn find(&self, id: &str, caller: Option<&Identity>) -> Result<Arc<Entry>, CallError> {
-        self.inner.registry.get(id).ok_or_else(|| {
+        self.inner.registry.resolve(id, caller).ok_or_else(|| {
             let mut error = CallError::operation_not_found(id);
             if let (Some(near), Some(details)) =
                 (self.inner.registry.nearest(id, caller), error.details.as_mut())
@@ -156,11 +161,11 @@ impl Engine {
         })
     }
 
-    /// Calls a query or mutation and answers with its output as JSON text.
+    /// Calls a query or mutation and answers with its output.
     ///
     /// # Errors
     /// What the operation answers, or an infrastructure error.
-    pub async fn call(&self, entry: Arc<Entry>, request: Request) -> Result<Bytes, CallError> {
+    pub async fn call(&self, entry: Arc<Entry>, request: Request) -> Result<Output, CallError> {
         if entry.kind() == crate::Kind::Subscription {
             return Err(CallError::bad_request(format!(
                 "{} is a subscription; subscribe to it instead.",

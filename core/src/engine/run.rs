@@ -2,13 +2,12 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, sync::atomic::Ordering};
 
-use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use super::{
-    Answer, Engine, Input, Request, Unchecked,
+    Answer, Engine, Input, Output, Request, Unchecked,
     observe::{Outcome, Running},
 };
 use crate::{
@@ -44,6 +43,7 @@ impl Engine {
                 metadata: request.metadata,
                 trace: request.trace,
                 transport: request.transport,
+                peer: request.peer,
                 engine: self.clone(),
             }),
         };
@@ -112,9 +112,9 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> CallError {
 
 /// Ends a stream at the call's deadline or abort, and reports how it ended.
 fn watch(
-    items: BoxStream<'static, Result<Bytes, CallError>>,
+    items: BoxStream<'static, Result<Output, CallError>>,
     running: Running,
-) -> BoxStream<'static, Result<Bytes, CallError>> {
+) -> BoxStream<'static, Result<Output, CallError>> {
     let stop = {
         let (deadline, cancel) = (running.call().deadline(), running.call().cancelled().clone());
         async move {
@@ -135,7 +135,7 @@ fn watch(
     futures::stream::unfold(state, Watched::next).boxed()
 }
 
-type Caught = Result<Result<Bytes, CallError>, Box<dyn std::any::Any + Send>>;
+type Caught = Result<Result<Output, CallError>, Box<dyn std::any::Any + Send>>;
 
 struct Watched<S: Stream<Item = Caught>> {
     items: S,
@@ -145,7 +145,7 @@ struct Watched<S: Stream<Item = Caught>> {
 }
 
 impl<S: Stream<Item = Caught> + Unpin + Send> Watched<S> {
-    async fn next(mut self) -> Option<(Result<Bytes, CallError>, Self)> {
+    async fn next(mut self) -> Option<(Result<Output, CallError>, Self)> {
         let stop = self.stop.as_mut()?;
         let item = tokio::select! {
             biased;

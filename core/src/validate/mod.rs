@@ -5,7 +5,7 @@ pub mod depth;
 mod plan;
 mod typed;
 
-use jsonschema::{Draft, ValidationOptions, Validator, error::ValidationErrorKind as Kind};
+use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator, error::ValidationErrorKind as Kind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -33,6 +33,17 @@ impl InputValidator {
     pub fn compile(schema: Value) -> Result<Self, String> {
         let compiled = options().build(&schema).map_err(|error| error.to_string())?;
         Ok(Self { compiled, plan: Plan::compile(&schema), schema })
+    }
+
+    /// Compiles a schema that a stranger wrote: it refers to nothing outside, and its patterns cannot backtrack for long.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the schema.
+    pub fn compile_foreign(schema: Value) -> Result<Self, String> {
+        let patterns = PatternOptions::fancy_regex().backtrack_limit(10_000).size_limit(1 << 20);
+        let compiled =
+            options().with_pattern_options(patterns).build(&schema).map_err(|error| error.to_string())?;
+        Ok(Self { compiled, plan: Plan::unsure(), schema })
     }
 
     /// Reads JSON text into a type and checks it in the same pass, without building a value in between. `None` says

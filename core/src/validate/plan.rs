@@ -91,6 +91,11 @@ pub(super) struct Array {
 }
 
 impl Plan {
+    /// A plan that leaves every judgement to the schema itself.
+    pub(super) fn unsure() -> Self {
+        Self { nodes: vec![Node::Any, Node::Unsure], root: 1, depth: None }
+    }
+
     /// Compiles a schema; never fails, for it may always be unsure.
     pub(super) fn compile(schema: &Value) -> Self {
         let mut compiler = Compiler { root: schema, nodes: vec![Node::Any], references: HashMap::new() };

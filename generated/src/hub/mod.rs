@@ -5,8 +5,10 @@
 
 pub mod batch;
 pub mod call;
+pub mod heartbeat;
 pub mod info;
 pub mod list;
+pub mod register;
 pub mod schema;
 pub mod search;
 pub mod subscribe;
@@ -14,8 +16,10 @@ pub mod watch;
 
 pub use self::batch::Batch;
 pub use self::call::Call;
+pub use self::heartbeat::Heartbeat;
 pub use self::info::Info;
 pub use self::list::List;
+pub use self::register::Register;
 pub use self::schema::Schema;
 pub use self::search::Search;
 pub use self::subscribe::Subscribe;

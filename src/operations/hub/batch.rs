@@ -47,7 +47,7 @@ async fn run(
     let answer = async {
         let entry = engine.find(operation_id, cx.identity())?;
         let output = engine.call(entry, request).await?;
-        convert::envelope(operation_id, &output)
+        convert::envelope(operation_id, output)
     };
     (request_id, answer.await)
 }

@@ -10,6 +10,6 @@ impl Handle<Marker> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
         let body = input.input.unwrap_or_else(|| json!({}));
         let output = cx.call_dynamic(&input.operation_id, body).await?;
-        Ok(convert::envelope(&input.operation_id, &output)?)
+        Ok(convert::envelope(&input.operation_id, output)?)
     }
 }

@@ -12,10 +12,9 @@ impl Handle<List> for Hub {
         let kind = input.type_.map(|kind| kind.to_string());
         let mut matching = cx.engine().registry().visible(cx.identity(), after.as_deref());
         matching.retain(|entry| {
-            let descriptor = entry.descriptor();
-            input.namespace.as_deref().is_none_or(|namespace| namespace == descriptor.namespace)
-                && kind.as_deref().is_none_or(|kind| kind == descriptor.kind.as_str())
-                && input.tag.as_deref().is_none_or(|tag| descriptor.tags.contains(&tag))
+            input.namespace.as_deref().is_none_or(|namespace| namespace == entry.namespace())
+                && kind.as_deref().is_none_or(|kind| kind == entry.kind().as_str())
+                && input.tag.as_deref().is_none_or(|tag| entry.tags().any(|held| held == tag))
         });
         let more = matching.len() > limit;
         matching.truncate(limit);

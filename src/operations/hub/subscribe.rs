@@ -12,6 +12,6 @@ impl Subscribe<Marker> for Hub {
         let body = input.input.unwrap_or_else(|| json!({}));
         let items = cx.dispatch(&input.operation_id, body).await?.stream()?;
         let operation_id = input.operation_id;
-        Ok(items.map(move |item| Ok(convert::envelope(&operation_id, &item?)?)).boxed())
+        Ok(items.map(move |item| Ok(convert::envelope(&operation_id, item?)?)).boxed())
     }
 }

@@ -46,7 +46,7 @@ impl OperationEndpoint {
             .and_then(TraceContext::parse);
         let answer = self.state.engine.dispatch(self.entry.clone(), call).await?;
         Ok(match answer {
-            Answer::Once(output) => json(output),
+            Answer::Once(output) => json(output.into_data()),
             Answer::Stream(items) => {
                 let keep_alive = self.state.config.limits.subscription_keep_alive;
                 sse::response(items, id, self.state.stopping.clone(), keep_alive)

@@ -23,6 +23,13 @@ pub use metrics::Metrics;
 pub use openapi::openapi_json;
 pub use state::HttpState;
 
+use super::ws::Upgrade;
+
+/// Id of a request, which its answer's `x-request-id` names.
+pub(super) fn request_id(request: &poem::Request) -> uuid::Uuid {
+    request.extensions().get::<front::RequestId>().map_or_else(uuid::Uuid::now_v7, |id| id.0)
+}
+
 /// Everything that the hub answers over HTTP.
 ///
 /// # Errors
@@ -36,7 +43,8 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
         .at("/", poem::get(docs::Home))
         .at("/healthz", poem::get(health::Live))
         .at("/readyz", poem::get(health::Ready(state.clone())))
-        .at("/metrics", poem::get(metrics::Page(state.clone())));
+        .at("/metrics", poem::get(metrics::Page(state.clone())))
+        .at("/ws", poem::get(Upgrade(state.clone())));
     let front = front::Front::new(served::routes(state, &operations), pages, state.clone(), &operations);
     let origins = &state.config.cors.allowed_origins;
     if origins.is_empty() {

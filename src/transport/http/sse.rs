@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alkhub_core::{CallError, operation::ItemStream};
+use alkhub_core::{CallError, engine::Output, operation::ItemStream};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use poem::{Body, Response};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::problem;
 
 struct State {
-    items: ItemStream<Bytes, CallError>,
+    items: ItemStream<Output, CallError>,
     heartbeat: Interval,
     stopping: CancellationToken,
     request_id: Uuid,
@@ -23,7 +23,7 @@ struct State {
 /// The answer to a subscription; comments at an interval keep proxies from closing a silent one. When the client leaves, the body is dropped, and with it the call.
 #[must_use]
 pub(super) fn response(
-    items: ItemStream<Bytes, CallError>,
+    items: ItemStream<Output, CallError>,
     request_id: Uuid,
     stopping: CancellationToken,
     keep_alive: Duration,
@@ -51,7 +51,7 @@ async fn next(mut state: State) -> Option<(Bytes, State)> {
             Some((failure(&error, state.request_id), state))
         }
         item = state.items.next() => match item {
-            Some(Ok(item)) => Some((frame(None, &item), state)),
+            Some(Ok(item)) => Some((frame(None, &item.into_data()), state)),
             Some(Err(error)) => {
                 state.ended = true;
                 Some((failure(&error, state.request_id), state))

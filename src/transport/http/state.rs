@@ -6,7 +6,7 @@ use alkhub_core::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
-use crate::{config::Config, keys::KeyStore, storage::Database};
+use crate::{config::Config, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets};
 
 /// Shared by all endpoints; cheap to clone.
 #[derive(Clone)]
@@ -15,6 +15,10 @@ pub struct HttpState {
     pub engine: Engine,
     /// Verifies keys.
     pub keys: KeyStore,
+    /// Connected spokes.
+    pub spokes: Spokes,
+    /// Open connections of the call protocol.
+    pub sockets: Sockets,
     /// For the readiness page.
     pub database: Database,
     /// Limits and switches.

@@ -118,7 +118,7 @@ impl Handle<nest::Nest> for Kit {
         Ok(nest::Output {
             request_id: cx.request_id().to_string(),
             parent_request_id: cx.parent_request_id().map(|id| id.to_string()),
-            output: serde_json::from_slice(&output).map_err(|error| CallError::internal(&error))?,
+            output: output.typed()?,
         })
     }
 }

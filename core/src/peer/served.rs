@@ -1,0 +1,249 @@
+//! Serving what the other end asks for.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Peer, faults::Fault};
+use crate::{
+    Call, CallError, Identity,
+    call::{Deadline, Transport},
+    engine::Output,
+    engine::{Answer, Input, Request},
+    error::codes,
+    operation::ItemStream,
+    protocol::{self, Credit, Requested},
+};
+
+/// A call of the other end that runs here.
+pub(super) struct Served {
+    cancel: CancellationToken,
+    /// The other end does not want to hear of it any more.
+    unwanted: Arc<AtomicBool>,
+    /// Items of a subscription that may be sent; `None` where the other end sets no bound.
+    credit: Option<Arc<Semaphore>>,
+    id: Uuid,
+}
+
+impl Served {
+    pub(super) fn abort(&self) {
+        self.unwanted.store(true, Ordering::Release);
+        self.cancel.cancel();
+    }
+}
+
+/// A request, taken out of the frame that it came in.
+struct Wanted {
+    request_id: Arc<str>,
+    operation_id: String,
+    claimed: Option<Identity>,
+    request: Request,
+    unwanted: Arc<AtomicBool>,
+    credit: Option<Arc<Semaphore>>,
+}
+
+impl Peer {
+    /// `call.requested`
+    pub(super) fn requested(&self, wanted: Requested<'_>, frame: &Bytes) {
+        let request_id: Arc<str> = wanted.request_id.as_ref().into();
+        match self.admit(request_id.clone(), wanted, frame) {
+            Ok(Some(wanted)) => {
+                let peer = self.clone();
+                tokio::spawn(async move { peer.serve(wanted).await });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let _ = self.send(protocol::failed(&request_id, &error));
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        request_id: Arc<str>,
+        wanted: Requested<'_>,
+        frame: &Bytes,
+    ) -> Result<Option<Wanted>, CallError> {
+        let limits = &self.inner.limits;
+        if self.inner.refusing.load(Ordering::Acquire) {
+            let mut error = CallError::new(codes::UNAVAILABLE, "The hub is stopping; connect again.");
+            error.retry_after = Some(1);
+            return Err(error);
+        }
+        let input =
+            wanted.input.map_or(Bytes::from_static(b"{}"), |raw| frame.slice_ref(raw.get().as_bytes()));
+        let input = Input::Text { json: input, depth: limits.json_depth };
+        let mut request = match wanted.parent_request_id.as_deref().and_then(|id| self.parent(id)) {
+            Some(Parent::Call(call)) => call.child(input)?,
+            Some(Parent::Served(id, cancel)) => {
+                let mut request = Request::new(input, None, Transport::WebSocket);
+                (request.parent, request.cancel) = (Some(id), cancel);
+                request
+            }
+            None => Request::new(input, None, Transport::WebSocket),
+        };
+        request.transport = Transport::WebSocket;
+        request.caller = None;
+        request.peer = Some(self.clone());
+        request.metadata = wanted.metadata.unwrap_or_default();
+        let asked = wanted.deadline.filter(|deadline| *deadline > 0.0);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive; `as` saturates"
+        )]
+        if let Some(asked) = asked.map(|deadline| Deadline::from_epoch_ms(deadline as u64)) {
+            request.deadline = Some(request.deadline.map_or(asked, |deadline| deadline.min(asked)));
+        }
+        let unwanted = Arc::new(AtomicBool::new(false));
+        let credit = wanted.window.map(|window| Arc::new(Semaphore::new(window as usize)));
+        let mut served = self.inner.served.lock();
+        if served.contains_key(&request_id) {
+            // An answer would end the call that runs.
+            self.inner.faults.note(
+                Fault::Repeated,
+                self.inner.number,
+                "a request has the id of one that runs",
+            );
+            return Ok(None);
+        }
+        if served.len() >= limits.served {
+            drop(served);
+            self.inner.faults.note(Fault::Excess, self.inner.number, "more requests at once than are served");
+            let mut error = CallError::new(
+                codes::RATE_LIMITED,
+                format!(
+                    "More than {} requests of this connection run already; wait for answers.",
+                    limits.served
+                ),
+            );
+            error.retry_after = Some(1);
+            return Err(error);
+        }
+        served.insert(
+            request_id.clone(),
+            Served {
+                cancel: request.cancel.clone(),
+                unwanted: unwanted.clone(),
+                credit: credit.clone(),
+                id: request.id,
+            },
+        );
+        drop(served);
+        let (operation_id, claimed) = (wanted.operation_id.into_owned(), wanted.identity);
+        Ok(Some(Wanted { request_id, operation_id, claimed, request, unwanted, credit }))
+    }
+
+    /// The call to which a call of the other end belongs: one that it serves for this end, or one of its own.
+    fn parent(&self, id: &str) -> Option<Parent> {
+        if let Ok(id) = Uuid::try_parse(id)
+            && let Some(call) = self.inner.pending.lock().get(&id).and_then(|pending| pending.call.clone())
+        {
+            return Some(Parent::Call(call));
+        }
+        let served = self.inner.served.lock();
+        served.get(id).map(|served| Parent::Served(served.id, served.cancel.child_token()))
+    }
+
+    async fn serve(&self, wanted: Wanted) {
+        let Wanted { request_id, operation_id, claimed, mut request, unwanted, credit } = wanted;
+        let cancel = request.cancel.clone();
+        let answer = async {
+            let service = &self.inner.service;
+            request.caller = service.identify(self, claimed).await?;
+            let entry = service.engine().find(&operation_id, request.caller.as_deref())?;
+            service.engine().dispatch(entry, request).await
+        };
+        // Boxed: the task lives as long as the call, and most of it is the engine's future.
+        let end = match Box::pin(answer).await {
+            Ok(Answer::Once(output)) => Some(self.fitting(
+                &request_id,
+                protocol::responded(&request_id, &output.into_envelope(&operation_id)),
+            )),
+            Ok(Answer::Stream(items)) => {
+                Some(self.stream(&request_id, &operation_id, items, credit, &unwanted, &cancel).await)
+            }
+            Err(error) => Some(protocol::failed(&request_id, &error)),
+        };
+        self.inner.served.lock().remove(&request_id);
+        if let Some(frame) = end.filter(|_| !unwanted.load(Ordering::Acquire)) {
+            let _ = self.send(frame);
+        }
+    }
+
+    /// Sends items as far as the other end wants and reads them; answers with the frame that ends the stream.
+    async fn stream(
+        &self,
+        request_id: &str,
+        operation_id: &str,
+        mut items: ItemStream<Output, CallError>,
+        credit: Option<Arc<Semaphore>>,
+        unwanted: &AtomicBool,
+        cancel: &CancellationToken,
+    ) -> Bytes {
+        loop {
+            if let Some(credit) = &credit {
+                tokio::select! {
+                    permit = credit.acquire() => permit.map(tokio::sync::SemaphorePermit::forget).unwrap_or_default(),
+                    () = cancel.cancelled() => {}
+                }
+            }
+            self.inner.outbox.room().await;
+            if unwanted.load(Ordering::Acquire) || self.inner.closed.is_cancelled() {
+                return protocol::aborted(request_id);
+            }
+            match items.next().await {
+                Some(Ok(item)) => {
+                    let frame = protocol::responded(request_id, &item.into_envelope(operation_id));
+                    if self.send(self.fitting(request_id, frame)).is_err() {
+                        return protocol::aborted(request_id);
+                    }
+                }
+                Some(Err(error)) => return protocol::failed(request_id, &error),
+                None => return protocol::completed(request_id),
+            }
+        }
+    }
+
+    /// An answer that the other end would refuse for its size is replaced by an error that says so.
+    fn fitting(&self, request_id: &str, frame: Bytes) -> Bytes {
+        let limit = self.inner.limits.frame_bytes;
+        if frame.len() <= limit {
+            return frame;
+        }
+        let error = CallError::new(
+            codes::PAYLOAD_TOO_LARGE,
+            format!("The answer has {} bytes; a message may have {limit}.", frame.len()),
+        );
+        protocol::failed(request_id, &error)
+    }
+
+    /// `call.aborted` from the side that called.
+    pub(super) fn unwanted(&self, request_id: &str) -> bool {
+        let served = self.inner.served.lock();
+        let Some(call) = served.get(request_id) else { return false };
+        call.abort();
+        true
+    }
+
+    /// `call.credit`
+    pub(super) fn credited(&self, credit: &Credit<'_>) {
+        let served = self.inner.served.lock();
+        if let Some(Served { credit: Some(left), .. }) = served.get(&*credit.request_id) {
+            let room = Semaphore::MAX_PERMITS.saturating_sub(left.available_permits());
+            left.add_permits((credit.items as usize).min(room));
+        }
+    }
+}
+
+enum Parent {
+    Call(Call),
+    Served(Uuid, CancellationToken),
+}

@@ -1,0 +1,155 @@
+//! Which operations exist, and what serves them.
+
+mod entry;
+mod registered;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+
+pub use entry::Entry;
+pub use registered::{ErrorDefinition, Registered, SpecLimits};
+
+use crate::{
+    engine::handler::{ErasedHandler, Local, LocalStream},
+    identity::Identity,
+    operation::{Handle, Operation, Subscribe},
+    spec::Descriptor,
+};
+
+/// All operations by id. Reads take no exclusive lock; [`Registry::generation`] changes whenever the set does.
+#[derive(Default)]
+pub struct Registry {
+    entries: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// Capabilities: what any spoke may serve, by plain id, one entry for each differing description.
+    shared: RwLock<HashMap<String, Vec<Arc<Entry>>>>,
+    generation: AtomicU64,
+}
+
+impl Registry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers the handler of a query or mutation; replaces what had the same id.
+    pub fn add_handler<O: Operation, H: Handle<O>>(&mut self, hub: &Arc<H>) {
+        self.declare(O::DESCRIPTOR, Arc::new(Local::<O, H>::new(hub.clone())));
+    }
+
+    /// Registers the handler of a subscription; replaces what had the same id.
+    pub fn add_subscriber<O: Operation, H: Subscribe<O>>(&mut self, hub: &Arc<H>) {
+        self.declare(O::DESCRIPTOR, Arc::new(LocalStream::<O, H>::new(hub.clone())));
+    }
+
+    fn declare(&mut self, descriptor: &'static Descriptor, handler: Arc<dyn ErasedHandler>) {
+        self.exchange(&[], vec![Entry::declared(descriptor, handler)]);
+    }
+
+    /// Takes out the operations of these ids and puts others in, as one change.
+    pub fn exchange(&self, old: &[String], new: Vec<Entry>) {
+        let mut entries = self.entries.write();
+        for id in old {
+            entries.remove(id);
+        }
+        for entry in new {
+            entries.insert(entry.id().to_owned(), Arc::new(entry));
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Sets what serves a plain id that is nobody's own; none removes it.
+    pub fn share(&self, plain_id: &str, entries: Vec<Arc<Entry>>) {
+        let mut shared = self.shared.write();
+        if entries.is_empty() {
+            shared.remove(plain_id);
+        } else {
+            shared.insert(plain_id.to_owned(), entries);
+        }
+    }
+
+    /// Whether an operation of the hub itself has this namespace.
+    #[must_use]
+    pub fn has_own_namespace(&self, namespace: &str) -> bool {
+        let entries = self.entries.read();
+        entries
+            .range(format!("{namespace}.")..)
+            .take_while(|(id, _)| id.starts_with(namespace) && id[namespace.len()..].starts_with('.'))
+            .any(|(_, entry)| entry.operation().is_none())
+    }
+
+    /// Changes whenever an operation comes or goes.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// How many operations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.read().len()
+    }
+
+    /// There are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.read().is_empty()
+    }
+
+    /// The entry of this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Entry>> {
+        self.entries.read().get(id).cloned()
+    }
+
+    /// The entry of this id, or what any spoke serves under it; of several, one that the caller may call.
+    #[must_use]
+    pub fn resolve(&self, id: &str, caller: Option<&Identity>) -> Option<Arc<Entry>> {
+        self.get(id).or_else(|| {
+            let shared = self.shared.read();
+            let candidates = shared.get(id)?;
+            candidates.iter().find(|entry| entry.access().allows(caller)).or(candidates.first()).cloned()
+        })
+    }
+
+    /// All entries, by id.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().values().cloned().collect()
+    }
+
+    /// What this caller may call, by id, after `after`.
+    #[must_use]
+    pub fn visible(&self, caller: Option<&Identity>, after: Option<&str>) -> Vec<Arc<Entry>> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = self.entries.read();
+        entries
+            .range::<str, _>((start, Bound::Unbounded))
+            .map(|(_, entry)| entry)
+            .filter(|entry| entry.access().allows(caller))
+            .cloned()
+            .collect()
+    }
+
+    /// The visible id that is nearest to a mistyped one.
+    #[must_use]
+    pub fn nearest(&self, id: &str, caller: Option<&Identity>) -> Option<String> {
+        if id.len() > 100 {
+            return None;
+        }
+        let best = self
+            .visible(caller, None)
+            .into_iter()
+            .map(|entry| (strsim::damerau_levenshtein(id, entry.id()), entry))
+            .min_by_key(|(distance, _)| *distance)?;
+        (best.0 <= 1 + id.len() / 5).then(|| best.1.id().to_owned())
+    }
+}

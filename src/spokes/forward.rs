@@ -1,0 +1,80 @@
+//! A call on its way to a spoke: validated here, run there, as the caller that the hub has verified.
+
+use std::{borrow::Cow, sync::Arc};
+
+use alkhub_core::{
+    Call, CallError, Identity, Kind,
+    engine::{Answer, Unchecked, handler::ErasedHandler},
+    peer::Outgoing,
+    registry::Registered,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::Spoke;
+
+/// Serves an operation of one spoke.
+pub(super) struct Direct {
+    pub(super) spoke: Arc<Spoke>,
+    pub(super) operation: Arc<Registered>,
+}
+
+#[async_trait]
+impl ErasedHandler for Direct {
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
+        forward(&self.spoke, &self.operation, call, input.text()?).await
+    }
+}
+
+/// Sends a valid call to a spoke and waits for what it says.
+pub(super) async fn forward(
+    spoke: &Spoke,
+    operation: &Arc<Registered>,
+    call: &Call,
+    input: Bytes,
+) -> Result<Answer, CallError> {
+    let identity = call.identity().map(|identity| shown(identity, operation));
+    let plain_id = operation.plain_id();
+    let request = Outgoing {
+        id: call.request_id(),
+        operation_id: &plain_id,
+        input,
+        call: Some(call.clone()),
+        parent: call.parent_request_id(),
+        deadline: call.deadline(),
+        identity: identity.as_deref(),
+        metadata: Some(call.metadata()),
+    };
+    if operation.kind == Kind::Subscription {
+        let items = spoke.peer.subscribe(&request, None)?;
+        let operation = operation.clone();
+        let items = items.map(move |item| item.map_err(|error| declared(&operation, error)));
+        return Ok(Answer::Stream(items.boxed()));
+    }
+    spoke.peer.call(request).await.map(Answer::Once).map_err(|error| declared(operation, error))
+}
+
+/// The caller as the spoke sees it. `admin` is a word of the hub's; spokes are shown the scopes that it stands for here.
+fn shown<'a>(identity: &'a Identity, operation: &Registered) -> Cow<'a, Identity> {
+    if !identity.is_admin() {
+        return Cow::Borrowed(identity);
+    }
+    let mut identity = identity.clone();
+    let access = &operation.access;
+    identity.scopes.extend(access.required_scopes.iter().chain(&access.required_scopes_any).cloned());
+    if let (Some(kind), Some(action)) = (&access.resource_type, &access.resource_action) {
+        identity.resources.entry(format!("{kind}:*")).or_default().push(action.clone());
+    }
+    Cow::Owned(identity)
+}
+
+/// An error of the spoke, with the status that the operation declares for it.
+fn declared(operation: &Registered, mut error: CallError) -> CallError {
+    if error.http_status.is_none() {
+        let declared = operation.errors.iter().find(|declared| declared.code == error.code);
+        error.http_status =
+            declared.and_then(|declared| declared.http_status).filter(|status| (400..600).contains(status));
+    }
+    error
+}

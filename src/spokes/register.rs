@@ -1,0 +1,235 @@
+//! Registering: whose id it is, what of its operations is usable, and all of it in place at once.
+
+use std::sync::Arc;
+
+use alkhub_core::{
+    Identity, Peer, Registry,
+    call::now_ms,
+    registry::{Entry, Registered},
+};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use super::{DISCONNECTED, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals};
+
+/// What a spoke asks for.
+pub struct Registration {
+    /// The id that it would like.
+    pub spoke_id: Option<String>,
+    /// What kind of machine it is.
+    pub kind: String,
+    /// Descriptions of its operations.
+    pub operations: Vec<Value>,
+    /// Free data.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What it got.
+pub struct Welcome {
+    /// The spoke as it is now known.
+    pub spoke: Arc<Spoke>,
+    /// Ids without the prefix.
+    pub accepted: Vec<String>,
+    /// Ids with what is wrong.
+    pub rejected: Vec<(String, String)>,
+}
+
+/// Why a spoke cannot have its id.
+#[derive(Debug)]
+pub enum Refused {
+    /// Another key has it, or the hub itself.
+    Taken,
+    /// The key is for ids of these patterns.
+    Forbidden(Vec<String>),
+}
+
+impl Spokes {
+    /// Registers what a connection offers, in place of what it offered before. A newer connection of the same key
+    /// replaces an older one of the same id.
+    ///
+    /// # Errors
+    /// Why it cannot have the id.
+    pub fn register(
+        &self,
+        peer: &Peer,
+        owner: &Identity,
+        wanted: Registration,
+        registry: &Registry,
+    ) -> Result<Welcome, Refused> {
+        let mut state = self.inner.state.lock();
+        let before = state.by_peer.get(&peer.number()).cloned();
+        let id: Arc<str> = match (&wanted.spoke_id, &before) {
+            (Some(id), _) => id.as_str().into(),
+            (None, Some(before)) => before.id.clone(),
+            (None, None) => invented(owner).into(),
+        };
+        may_have(owner, &id)?;
+        if registry.has_own_namespace(&id) {
+            return Err(Refused::Taken);
+        }
+        let other = state.by_id.get(&id).filter(|held| !held.peer.is(peer)).cloned();
+        if let Some(other) = &other
+            && other.key_id != owner.id
+            && !owner.is_admin()
+        {
+            return Err(Refused::Taken);
+        }
+        let (operations, rejected) = self.usable(&mut state, &wanted.operations, registry);
+        let accepted = operations.iter().map(|operation| operation.plain_id()).collect();
+        let spoke = Arc::new(Spoke {
+            id,
+            kind: wanted.kind,
+            key_id: owner.id.clone(),
+            connected_ms: before.as_ref().map_or_else(now_ms, |before| before.connected_ms),
+            epoch: before.as_ref().map_or_else(|| self.next_epoch(), |before| before.epoch),
+            metadata: wanted.metadata,
+            peer: peer.clone(),
+            operations,
+            vitals: Mutex::new(Vitals::default()),
+        });
+        for old in before.iter().chain(&other) {
+            state.by_peer.remove(&old.peer.number());
+            self.take_away(&mut state, old, registry);
+        }
+        self.put_in_place(&mut state, &spoke, registry);
+        drop(state);
+        peer.name_end(DISCONNECTED);
+        if let Some(other) = other {
+            tracing::info!(spoke = &*other.id, "replaced by a newer connection");
+            other.peer.close(4409, "replaced by a newer connection of this spoke");
+            other.peer.abandon();
+        }
+        // A connection that ended meanwhile has been taken away before it was put in place.
+        if peer.closed().is_cancelled() {
+            self.leave(peer, registry);
+        }
+        self.tell("spoke.connected", &spoke);
+        Ok(Welcome { spoke, accepted, rejected })
+    }
+
+    fn put_in_place(&self, state: &mut State, spoke: &Arc<Spoke>, registry: &Registry) {
+        let entries = spoke.operations.iter().map(|operation| {
+            let handler = Arc::new(Direct { spoke: spoke.clone(), operation: operation.clone() });
+            let id = format!("{}.{}", spoke.id, operation.plain_id());
+            Entry::registered(&id, operation.clone(), Some(spoke.id.clone()), handler)
+        });
+        registry.exchange(&[], entries.collect());
+        for operation in &spoke.operations {
+            let plain = operation.plain_id();
+            let capabilities = state.capabilities.entry(plain.clone()).or_default();
+            if let Some(known) = capabilities.iter().find(|known| Arc::ptr_eq(&known.operation, operation)) {
+                known.add(spoke);
+                continue;
+            }
+            let capability = Capability::new(operation.clone());
+            capability.add(spoke);
+            capabilities.push(capability);
+            registry.share(&plain, capabilities.iter().map(|capability| capability.entry(&plain)).collect());
+        }
+        state.by_peer.insert(spoke.peer.number(), spoke.clone());
+        state.by_id.insert(spoke.id.clone(), spoke.clone());
+    }
+
+    /// The operations that can be called, and what is wrong with the others.
+    fn usable(
+        &self,
+        state: &mut State,
+        specs: &[Value],
+        registry: &Registry,
+    ) -> (Vec<Arc<Registered>>, Vec<(String, String)>) {
+        let limits = self.inner.limits;
+        let (mut usable, mut rejected) = (Vec::<Arc<Registered>>::new(), Vec::new());
+        let mut seen = std::collections::HashSet::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let read = if usable.len() >= limits.operations {
+                Err(format!("a spoke may register {} operations", limits.operations))
+            } else {
+                state.interned.read(&spec.to_string(), limits.spec)
+            };
+            let checked = read.and_then(|operation| {
+                let id = operation.plain_id();
+                if registry.get(&id).is_some() {
+                    Err("the hub has an operation of this id".to_owned())
+                } else if seen.insert(id) {
+                    Ok(operation)
+                } else {
+                    Err("the id stands twice in this registration".to_owned())
+                }
+            });
+            match checked {
+                Ok(operation) => usable.push(operation),
+                Err(reason) => rejected.push((named(spec, index), reason)),
+            }
+        }
+        (usable, rejected)
+    }
+}
+
+/// How a spec that cannot be used is spoken of.
+fn named(spec: &Value, index: usize) -> String {
+    match (spec["namespace"].as_str(), spec["name"].as_str()) {
+        (Some(namespace), Some(name)) => format!("{namespace}.{name}").chars().take(201).collect(),
+        _ => format!("operations[{index}]"),
+    }
+}
+
+/// An id for a spoke that brings none.
+fn invented(owner: &Identity) -> String {
+    let letters: String = owner.id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    format!("spoke-{}-{:08x}", letters.to_lowercase(), rand::random::<u32>())
+}
+
+/// A key with resources `spoke:<pattern>` and the action `connect` is for such ids alone; `*` stands for any letters.
+fn may_have(owner: &Identity, id: &str) -> Result<(), Refused> {
+    if owner.is_admin() {
+        return Ok(());
+    }
+    let patterns: Vec<&str> = patterns(owner).collect();
+    if patterns.is_empty() || patterns.iter().any(|pattern| fits(pattern, id)) {
+        return Ok(());
+    }
+    Err(Refused::Forbidden(patterns.into_iter().map(str::to_owned).collect()))
+}
+
+/// The patterns of spoke ids that a key is limited to; none where it is not limited.
+pub(crate) fn patterns(owner: &Identity) -> impl Iterator<Item = &str> {
+    let resources = owner.resources.iter();
+    resources
+        .filter(|(_, actions)| actions.iter().any(|action| action == "connect"))
+        .filter_map(|(key, _)| key.strip_prefix("spoke:"))
+}
+
+fn fits(pattern: &str, id: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == id };
+    let Some(mut left) = id.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = rest.split('*').collect();
+    let Some((last, middle)) = parts.split_last() else { return true };
+    for part in middle {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns_of_ids() {
+        for (pattern, id, expected) in [
+            ("dev", "dev", true),
+            ("dev", "dev2", false),
+            ("dev-*", "dev-1", true),
+            ("dev-*", "dev", false),
+            ("*", "anything", true),
+            ("*-gpu", "a-gpu", true),
+            ("*-gpu", "a-gpu-b", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(fits(pattern, id), expected, "{pattern} {id}");
+        }
+    }
+}

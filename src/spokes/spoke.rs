@@ -1,0 +1,78 @@
+//! One connected spoke.
+
+use std::sync::Arc;
+
+use alkhub_api::shared;
+use alkhub_core::{Peer, registry::Registered};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use crate::{convert::signed, storage::time::rfc3339};
+
+/// What a spoke last said of itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vitals {
+    pub(super) load: Option<f64>,
+    pub(super) status: Option<String>,
+}
+
+/// A connected spoke.
+pub struct Spoke {
+    /// Its id, which is the prefix of its operations.
+    pub id: Arc<str>,
+    /// What kind of machine it is.
+    pub kind: String,
+    /// The key that it connected with.
+    pub key_id: String,
+    /// Milliseconds since the Unix epoch.
+    pub connected_ms: u64,
+    /// Grows with each connection.
+    pub epoch: u64,
+    /// Free data.
+    pub metadata: Option<Map<String, Value>>,
+    /// Its connection.
+    pub peer: Peer,
+    /// What it offers.
+    pub operations: Vec<Arc<Registered>>,
+    pub(super) vitals: Mutex<Vitals>,
+}
+
+impl Spoke {
+    /// Ids of its operations, as they are called through the hub.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.operations.iter().map(|operation| format!("{}.{}", self.id, operation.plain_id())).collect()
+    }
+
+    /// Keeps what it said of itself.
+    pub fn note(&self, load: Option<f64>, status: Option<String>) {
+        *self.vitals.lock() = Vitals { load, status };
+    }
+
+    /// How busy it is: calls that wait for it, and what it says of other work.
+    #[must_use]
+    pub fn load(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+        let waiting = self.peer.pending() as f64;
+        waiting.max(self.vitals.lock().load.unwrap_or_default())
+    }
+
+    /// As callers see it.
+    #[must_use]
+    pub fn show(&self) -> shared::Spoke {
+        let vitals = self.vitals.lock().clone();
+        shared::Spoke {
+            spoke_id: self.id.to_string(),
+            spoke_type: self.kind.clone(),
+            prefix: self.id.to_string(),
+            key_id: self.key_id.clone(),
+            connected_at: rfc3339(signed(self.connected_ms)),
+            operations: signed(self.operations.len() as u64),
+            calls_running: signed(self.peer.pending() as u64),
+            load: vitals.load,
+            status: vitals.status,
+            epoch: signed(self.epoch),
+            metadata: self.metadata.clone(),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Spokes over real sockets: the call protocol message by message, routing, faults.
+
+mod routing;
