@@ -9,6 +9,7 @@ pub mod keys;
 mod operations;
 pub mod search;
 pub mod server;
+pub mod spoke;
 pub mod spokes;
 pub mod storage;
 pub mod telemetry;

@@ -16,7 +16,7 @@ pub mod trace;
 pub mod validate;
 
 pub use access::AccessControl;
-pub use call::Call;
+pub use call::{Call, Deadline};
 pub use engine::Engine;
 pub use envelope::ResponseEnvelope;
 pub use error::{CallError, Fault};

@@ -170,6 +170,15 @@ impl Entry {
         }
     }
 
+    /// A mutation of which a repetition does no harm.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        match &self.source {
+            Source::Declared { descriptor, .. } => descriptor.idempotent,
+            Source::Registered { operation, .. } => operation.repeatable && operation.kind == Kind::Mutation,
+        }
+    }
+
     /// The compiled input schema; compiled at first use, so that a start does not wait for it.
     ///
     /// # Errors
