@@ -30,6 +30,14 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     SPOKE_NOT_FOUND,
     SPOKE_ID_TAKEN,
     SPOKE_ID_FORBIDDEN,
+    FS_NOT_FOUND,
+    FS_OUTSIDE_ROOT,
+    FS_REFUSED,
+    FS_CHANGED,
+    FS_EDIT_MISMATCH,
+    FS_PATTERN,
+    GIT_FAILED,
+    WORKTREE_DIRTY,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -258,6 +266,149 @@ pub const SPOKE_ID_FORBIDDEN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::sp
     ),
 };
 
+/// Nothing is at this path.
+pub const FS_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_NOT_FOUND",
+    status: 404u16,
+    description: "Nothing is at this path.",
+    details: Some(
+        r#"{"properties":{"path":{"type":"string"}},"required":["path"],"type":"object"}"#,
+    ),
+};
+
+/// The path leads out of the spoke's root, by itself or through a link.
+pub const FS_OUTSIDE_ROOT: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_OUTSIDE_ROOT",
+    status: 403u16,
+    description: "The path leads out of the spoke's root, by itself or through a link.",
+    details: Some(
+        r#"{"properties":{"path":{"type":"string"}},"required":["path"],"type":"object"}"#,
+    ),
+};
+
+/// The path cannot be used in this way.
+pub const FS_REFUSED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_REFUSED",
+    status: 409u16,
+    description: "The path cannot be used in this way.",
+    details: Some(
+        r#"{"properties":{"path":{"type":"string"},"reason":{"type":"string"}},"required":["path","reason"],"type":"object"}"#,
+    ),
+};
+
+/// The file is not as the caller believes it to be.
+pub const FS_CHANGED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_CHANGED",
+    status: 409u16,
+    description: "The file is not as the caller believes it to be.",
+    details: Some(
+        r#"{"properties":{"path":{"type":"string"},"sha256":{"description":"Of the present content.","type":"string"}},"required":["path"],"type":"object"}"#,
+    ),
+};
+
+/// A piece to replace does not stand in the file exactly once.
+pub const FS_EDIT_MISMATCH: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_EDIT_MISMATCH",
+    status: 409u16,
+    description: "A piece to replace does not stand in the file exactly once.",
+    details: Some(
+        r#"{"properties":{"edit":{"description":"Which edit, counted from 0.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"},"occurrences":{"maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"},"path":{"type":"string"}},"required":["path","edit","occurrences"],"type":"object"}"#,
+    ),
+};
+
+/// The pattern cannot be understood.
+pub const FS_PATTERN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "FS_PATTERN",
+    status: 422u16,
+    description: "The pattern cannot be understood.",
+    details: Some(
+        r#"{"properties":{"pattern":{"type":"string"},"reason":{"type":"string"}},"required":["pattern","reason"],"type":"object"}"#,
+    ),
+};
+
+/// git refused.
+pub const GIT_FAILED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "GIT_FAILED",
+    status: 409u16,
+    description: "git refused.",
+    details: Some(
+        r#"{"properties":{"exitCode":{"maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"},"message":{"description":"What git said.","type":"string"}},"required":["message"],"type":"object"}"#,
+    ),
+};
+
+/// The working tree has changes that would be lost.
+pub const WORKTREE_DIRTY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "WORKTREE_DIRTY",
+    status: 409u16,
+    description: "The working tree has changes that would be lost.",
+    details: Some(
+        r#"{"properties":{"path":{"type":"string"}},"required":["path"],"type":"object"}"#,
+    ),
+};
+
+/// The type `FsChanged`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsChanged {
+    /// The property `path`.
+    pub path: String,
+    /// Of the present content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// The type `FsEditMismatch`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsEditMismatch {
+    /// Which edit, counted from 0.
+    pub edit: i64,
+    /// The property `occurrences`.
+    pub occurrences: i64,
+    /// The property `path`.
+    pub path: String,
+}
+
+/// The type `FsNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsNotFound {
+    /// The property `path`.
+    pub path: String,
+}
+
+/// The type `FsOutsideRoot`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsOutsideRoot {
+    /// The property `path`.
+    pub path: String,
+}
+
+/// The type `FsPattern`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsPattern {
+    /// The property `pattern`.
+    pub pattern: String,
+    /// The property `reason`.
+    pub reason: String,
+}
+
+/// The type `FsRefused`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FsRefused {
+    /// The property `path`.
+    pub path: String,
+    /// The property `reason`.
+    pub reason: String,
+}
+
+/// The type `GitFailed`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct GitFailed {
+    /// The property `exitCode`.
+    #[serde(rename = "exitCode", default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// What git said.
+    pub message: String,
+}
+
 /// The type `GrantExceeded`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct GrantExceeded {
@@ -341,4 +492,11 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `WorktreeDirty`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct WorktreeDirty {
+    /// The property `path`.
+    pub path: String,
 }

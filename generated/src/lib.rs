@@ -5,10 +5,14 @@
 pub mod errors;
 pub mod shared;
 pub mod audit;
+pub mod fs;
+pub mod git;
 pub mod hub;
 pub mod key;
 pub mod project;
+pub mod shell;
 pub mod spoke;
+pub mod worktree;
 
 /// Every operation of the hub, by id.
 pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
@@ -92,6 +96,73 @@ where
     registry.add_handler::<self::spoke::List, H>(hub);
 }
 
+/// Every operation of a base spoke, by id.
+pub static SPOKE_OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
+    &self::fs::edit::DESCRIPTOR,
+    &self::fs::glob::DESCRIPTOR,
+    &self::fs::grep::DESCRIPTOR,
+    &self::fs::list::DESCRIPTOR,
+    &self::fs::read::DESCRIPTOR,
+    &self::fs::stat::DESCRIPTOR,
+    &self::fs::watch::DESCRIPTOR,
+    &self::fs::write::DESCRIPTOR,
+    &self::git::branch::DESCRIPTOR,
+    &self::git::commit::DESCRIPTOR,
+    &self::git::diff::DESCRIPTOR,
+    &self::git::log::DESCRIPTOR,
+    &self::git::show::DESCRIPTOR,
+    &self::git::status::DESCRIPTOR,
+    &self::shell::exec::DESCRIPTOR,
+    &self::worktree::create::DESCRIPTOR,
+    &self::worktree::list::DESCRIPTOR,
+    &self::worktree::remove::DESCRIPTOR,
+];
+
+/// Registers every handler of a base spoke. A declared operation without a handler does not compile.
+pub fn register_spoke<H>(
+    hub: &::std::sync::Arc<H>,
+    registry: &mut ::alkhub_core::Registry,
+)
+where
+    H: ::alkhub_core::Handle<self::fs::Edit>,
+    H: ::alkhub_core::Handle<self::fs::Glob>,
+    H: ::alkhub_core::Handle<self::fs::Grep>,
+    H: ::alkhub_core::Handle<self::fs::List>,
+    H: ::alkhub_core::Handle<self::fs::Read>,
+    H: ::alkhub_core::Handle<self::fs::Stat>,
+    H: ::alkhub_core::Subscribe<self::fs::Watch>,
+    H: ::alkhub_core::Handle<self::fs::Write>,
+    H: ::alkhub_core::Handle<self::git::Branch>,
+    H: ::alkhub_core::Handle<self::git::Commit>,
+    H: ::alkhub_core::Handle<self::git::Diff>,
+    H: ::alkhub_core::Handle<self::git::Log>,
+    H: ::alkhub_core::Handle<self::git::Show>,
+    H: ::alkhub_core::Handle<self::git::Status>,
+    H: ::alkhub_core::Subscribe<self::shell::Exec>,
+    H: ::alkhub_core::Handle<self::worktree::Create>,
+    H: ::alkhub_core::Handle<self::worktree::List>,
+    H: ::alkhub_core::Handle<self::worktree::Remove>,
+{
+    registry.add_handler::<self::fs::Edit, H>(hub);
+    registry.add_handler::<self::fs::Glob, H>(hub);
+    registry.add_handler::<self::fs::Grep, H>(hub);
+    registry.add_handler::<self::fs::List, H>(hub);
+    registry.add_handler::<self::fs::Read, H>(hub);
+    registry.add_handler::<self::fs::Stat, H>(hub);
+    registry.add_subscriber::<self::fs::Watch, H>(hub);
+    registry.add_handler::<self::fs::Write, H>(hub);
+    registry.add_handler::<self::git::Branch, H>(hub);
+    registry.add_handler::<self::git::Commit, H>(hub);
+    registry.add_handler::<self::git::Diff, H>(hub);
+    registry.add_handler::<self::git::Log, H>(hub);
+    registry.add_handler::<self::git::Show, H>(hub);
+    registry.add_handler::<self::git::Status, H>(hub);
+    registry.add_subscriber::<self::shell::Exec, H>(hub);
+    registry.add_handler::<self::worktree::Create, H>(hub);
+    registry.add_handler::<self::worktree::List, H>(hub);
+    registry.add_handler::<self::worktree::Remove, H>(hub);
+}
+
 /// Declares the tree of handler modules that mirrors the operation files.
 #[macro_export]
 macro_rules! handlers {
@@ -134,6 +205,43 @@ macro_rules! handlers {
             mod disconnect;
             mod get;
             mod list;
+        }
+    };
+}
+
+/// Declares the tree of handler modules that mirrors the operation files.
+#[macro_export]
+macro_rules! spoke_handlers {
+    () => {
+        #[doc = "Handlers of the namespace `fs`."]
+        pub mod fs {
+            mod edit;
+            mod glob;
+            mod grep;
+            mod list;
+            mod read;
+            mod stat;
+            mod watch;
+            mod write;
+        }
+        #[doc = "Handlers of the namespace `git`."]
+        pub mod git {
+            mod branch;
+            mod commit;
+            mod diff;
+            mod log;
+            mod show;
+            mod status;
+        }
+        #[doc = "Handlers of the namespace `shell`."]
+        pub mod shell {
+            mod exec;
+        }
+        #[doc = "Handlers of the namespace `worktree`."]
+        pub mod worktree {
+            mod create;
+            mod list;
+            mod remove;
         }
     };
 }

@@ -56,6 +56,66 @@ pub struct ErrorDefinition {
     pub schema: ::serde_json::Value,
 }
 
+/// What is at a path.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct FileEntry {
+    /// The property `executable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable: Option<bool>,
+    /// The property `kind`.
+    pub kind: FileEntryKind,
+    /// The property `modifiedAt`.
+    #[serde(rename = "modifiedAt", default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<String>,
+    /// The property `path`.
+    pub path: String,
+    /// Bytes; of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// Where a link leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// The type `FileEntryKind`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum FileEntryKind {
+    /// `file`
+    #[serde(rename = "file")]
+    File,
+    /// `folder`
+    #[serde(rename = "folder")]
+    Folder,
+    /// `link`
+    #[serde(rename = "link")]
+    Link,
+    /// `other`
+    #[serde(rename = "other")]
+    Other,
+}
+
+impl ::std::fmt::Display for FileEntryKind {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::File => f.write_str("file"),
+            Self::Folder => f.write_str("folder"),
+            Self::Link => f.write_str("link"),
+            Self::Other => f.write_str("other"),
+        }
+    }
+}
+
 /// The type `HttpRoute`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct HttpRoute {
@@ -391,6 +451,21 @@ pub struct Spoke {
     /// What it last said of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+}
+
+/// A working tree of a repository.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Worktree {
+    /// The property `branch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The property `commit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The repository's own working tree.
+    pub main: bool,
+    /// Relative to the root of the spoke.
+    pub path: String,
 }
 
 /// Reads a property that may be absent or `null`, and keeps the two apart.

@@ -13,6 +13,8 @@ Examples:
   alkhub serve --listen 0.0.0.0:8080 --data /var/lib/alkhub
   alkhub call hub.info                          call an operation (ALKHUB_KEY holds your key)
   alkhub keys create ci --scope project:read    make a key with one scope
+  alkhub dev                                    a hub and this directory's files, shell and git in it
+  alkhub spoke --root .                         connect this directory to a running hub
   alkhub doctor                                 find out what is wrong with the set-up
 
 Exit codes:
@@ -91,6 +93,10 @@ pub(super) struct Format {
 pub(super) enum Command {
     /// Run the hub (the default)
     Serve(super::serve::ServeArgs),
+    /// Run a hub and a base spoke on a directory together, for trying out and for development
+    Dev(super::dev::DevArgs),
+    /// Connect a directory of this machine to a hub: its files, a shell, git
+    Spoke(super::spoke::SpokeArgs),
     /// Call an operation of a running hub
     Call(super::call::CallArgs),
     /// Manage API keys
@@ -116,7 +122,7 @@ impl Command {
             Self::Migrate(args) => args.format.json,
             Self::Config(args) => args.wants_json(),
             Self::Doctor(args) => args.format.json,
-            Self::Serve(_) | Self::Completions(_) | Self::Openapi => false,
+            Self::Serve(_) | Self::Dev(_) | Self::Spoke(_) | Self::Completions(_) | Self::Openapi => false,
         }
     }
 }

@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod complete;
 mod config;
+mod dev;
 mod doctor;
 mod exit;
 mod keys;
@@ -12,6 +13,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod spoke;
 mod typing;
 
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ fn run(cli: Cli) -> End {
         None => serve::run(&global, &cli.serve),
         Some(Command::Serve(args)) => serve::run(&global, &args),
         Some(Command::Call(args)) => block_on(call::run(args)),
+        Some(Command::Spoke(args)) => spoke::run(args),
+        Some(Command::Dev(args)) => dev::run(&global, &args),
         Some(Command::Keys(args)) => block_on(keys::run(&global, args)),
         Some(Command::Migrate(args)) => block_on(migrate::run(&global, args)),
         Some(Command::Config(args)) => config::run(&global, &args),

@@ -11,8 +11,8 @@ use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use error::StartError;
+pub(crate) use signal::StopSignals;
 
-use self::signal::StopSignals;
 use crate::{
     config::Config,
     hub::Hub,

@@ -67,9 +67,9 @@ pub async fn connect(
     key: &Secret,
     limits: &peer::Limits,
 ) -> Result<WebSocketStream<Upgraded>, ConnectError> {
-    tokio::time::timeout(PATIENCE, Box::pin(upgrade(client, endpoint, key, limits)))
-        .await
-        .map_err(|_| ConnectError::Away(format!("{endpoint} did not answer within {} s", PATIENCE.as_secs())))?
+    tokio::time::timeout(PATIENCE, Box::pin(upgrade(client, endpoint, key, limits))).await.map_err(|_| {
+        ConnectError::Away(format!("{endpoint} did not answer within {} s", PATIENCE.as_secs()))
+    })?
 }
 
 async fn upgrade(

@@ -132,7 +132,8 @@ pub async fn run(
         let registered = |registered: Registered| {
             watch(Event::Registered(registered));
         };
-        let once = once(&mut settings, &client, &endpoint, &engine, &operations, &stop, &mut failures, registered);
+        let once =
+            once(&mut settings, &client, &endpoint, &engine, &operations, &stop, &mut failures, registered);
         let over = match Box::pin(once).await {
             None => return Ok(()),
             Some(Over::Fatal(gave_up)) => return Err(gave_up),
@@ -188,7 +189,12 @@ async fn once(
             settings.id = Some(welcome.spoke_id.clone());
             registered(welcome);
         }
-        Err(error) if matches!(&*error.code, "ACCESS_DENIED" | "SPOKE_ID_TAKEN" | "SPOKE_ID_FORBIDDEN" | "VALIDATION_ERROR") => {
+        Err(error)
+            if matches!(
+                &*error.code,
+                "ACCESS_DENIED" | "SPOKE_ID_TAKEN" | "SPOKE_ID_FORBIDDEN" | "VALIDATION_ERROR"
+            ) =>
+        {
             return Some(Over::Fatal(GaveUp::Denied(format!(
                 "the hub does not register this spoke: {} ({})",
                 error.message, error.code
@@ -212,9 +218,9 @@ async fn farewell(peer: &Peer, driven: impl Future<Output = End>) -> Option<Over
 fn lost(end: &End) -> Over {
     match end {
         End::Closed(Some(4409)) => Over::Fatal(GaveUp::Replaced),
-        End::Closed(Some(4401)) => {
-            Over::Fatal(GaveUp::Denied("the key is not valid any more: it is expired, revoked or rotated".to_owned()))
-        }
+        End::Closed(Some(4401)) => Over::Fatal(GaveUp::Denied(
+            "the key is not valid any more: it is expired, revoked or rotated".to_owned(),
+        )),
         End::Closed(Some(code)) => Over::Lost(format!("the hub closed the connection with code {code}")),
         End::Closed(None) => Over::Lost("the hub closed the connection".to_owned()),
         End::Silent => Over::Lost("the hub gave no sign of life".to_owned()),

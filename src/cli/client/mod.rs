@@ -36,7 +36,7 @@ pub(super) struct HubArgs {
 
 impl HubArgs {
     /// Flags before variables; an empty variable is not set, as in a unit file that lists all of them.
-    fn resolve(self) -> Result<(Url, Option<Secret>), Failure> {
+    pub(super) fn resolve(self) -> Result<(Url, Option<Secret>), Failure> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let url = self.hub.or_else(|| variable("ALKHUB_HUB"));
         let url = base(url.as_deref().unwrap_or(DEFAULT_HUB))?;
