@@ -55,7 +55,7 @@ impl Spoke {
         let mut git = command("git", &dir, &place);
         git.args(SETTINGS).args(arguments);
         git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C.UTF-8").env("GIT_EDITOR", "true");
-        git.env("GIT_CEILING_DIRECTORIES", self.root().parent().unwrap_or(Path::new("/")));
+        git.env("GIT_CEILING_DIRECTORIES", self.root().parent().unwrap_or_else(|| Path::new("/")));
         git.stdin(Stdio::null());
         let mut group = Group::start(&mut git, &std::collections::BTreeMap::new(), false)
             .map_err(|error| failed(None, &format!("git could not be started: {error}")))?;

@@ -13,6 +13,7 @@ import requests
 from support.hub import Hub
 from support.paths import CLIENTS, DOCUMENT, tools
 from support.seed import SEED
+from support.spoke import spoke
 
 MAX_EXAMPLES = 60
 SECONDS = 400
@@ -71,16 +72,17 @@ def test_every_answer_is_declared(tmp_path: Path, hub: Hub) -> None:
         "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
         "HUB_KEY_ID": hub.key.split("_")[1],
     }
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
+    with spoke(hub, "dev"):
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
     print(done.stdout)
     assert done.returncode == 0, f"ALKHUB_TEST_SEED={SEED}; the hub's log ends\n{hub.output()}"
 

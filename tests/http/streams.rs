@@ -3,24 +3,13 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     hub::{TestHub, each_hub},
     until,
+    wire::events as frames,
 };
-
-/// Frames as (event, data).
-fn frames(body: &str) -> Vec<(String, Value)> {
-    body.split("\n\n")
-        .filter(|frame| frame.contains("data:"))
-        .map(|frame| {
-            let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            let data = serde_json::from_str(field("data:").expect("data")).expect("JSON");
-            (field("event:").unwrap_or("message").to_owned(), data)
-        })
-        .collect()
-}
 
 async fn live(hub: &TestHub) -> i64 {
     hub.get("/api/kit/live").await.ok()["counts"].as_i64().expect("a number")

@@ -1,3 +1,5 @@
 //! Spokes over real sockets: the call protocol message by message, routing, faults.
 
+mod asked;
 mod routing;
+mod serving;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-use super::hub::{ADMIN, TestHub};
+use super::hub::{ADMIN, Answer, TestHub};
 
 /// Longest that a test waits for a message; a loaded machine needs time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -119,4 +119,32 @@ pub(crate) fn operation(namespace: &str, name: &str, kind: &str) -> Value {
         "namespace": namespace, "name": name, "version": "1.0.0", "type": kind, "description": "For a test.",
         "inputSchema": { "type": "object" }, "outputSchema": {}, "accessControl": { "requiredScopes": [] },
     })
+}
+
+/// A call over HTTP that goes on while the test plays the spoke.
+pub(crate) fn asking(hub: &TestHub, operation: &str, input: &Value) -> JoinHandle<Answer> {
+    gateway(hub, "/api/call", operation, input)
+}
+
+/// A subscription over HTTP, read to its end while the test plays the spoke.
+pub(crate) fn streaming(hub: &TestHub, operation: &str, input: &Value) -> JoinHandle<Answer> {
+    gateway(hub, "/api/subscribe", operation, input)
+}
+
+fn gateway(hub: &TestHub, path: &str, operation: &str, input: &Value) -> JoinHandle<Answer> {
+    let body = json!({ "operationId": operation, "input": input });
+    let request = hub.request(reqwest::Method::POST, path).json(&body);
+    tokio::spawn(Answer::of(request))
+}
+
+/// The data of server-sent events, with the name of each.
+pub(crate) fn events(body: &str) -> Vec<(String, Value)> {
+    body.split("\n\n")
+        .filter(|frame| frame.contains("data:"))
+        .map(|frame| {
+            let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            let data = serde_json::from_str(field("data:").expect("data")).expect("JSON");
+            (field("event:").unwrap_or("message").to_owned(), data)
+        })
+        .collect()
 }

@@ -1,8 +1,11 @@
 //! Serving what the other end asks for.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Peer, faults::Fault};
+use super::{Peer, faults::Fault, stream::silent};
 use crate::{
     Call, CallError, Identity,
     call::{Deadline, Transport},
@@ -47,6 +50,8 @@ struct Wanted {
     request: Request,
     unwanted: Arc<AtomicBool>,
     credit: Option<Arc<Semaphore>>,
+    /// Longest silence between two items that the other end bears.
+    idle: Option<Duration>,
 }
 
 impl Peer {
@@ -137,8 +142,16 @@ impl Peer {
             },
         );
         drop(served);
-        let (operation_id, claimed) = (wanted.operation_id.into_owned(), wanted.identity);
-        Ok(Some(Wanted { request_id, operation_id, claimed, request, unwanted, credit }))
+        let idle = wanted.idle_timeout.filter(|millis| *millis > 0.0);
+        Ok(Some(Wanted {
+            request_id,
+            operation_id: wanted.operation_id.into_owned(),
+            claimed: wanted.identity,
+            request,
+            unwanted,
+            credit,
+            idle: idle.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok()),
+        }))
     }
 
     /// The call to which a call of the other end belongs: one that it serves for this end, or one of its own.
@@ -153,8 +166,8 @@ impl Peer {
     }
 
     async fn serve(&self, wanted: Wanted) {
-        let Wanted { request_id, operation_id, claimed, mut request, unwanted, credit } = wanted;
-        let cancel = request.cancel.clone();
+        let Wanted { request_id, operation_id, claimed, mut request, unwanted, credit, idle } = wanted;
+        let flow = Sending { credit, unwanted: unwanted.clone(), cancel: request.cancel.clone(), idle };
         let answer = async {
             let service = &self.inner.service;
             request.caller = service.identify(self, claimed).await?;
@@ -168,7 +181,7 @@ impl Peer {
                 protocol::responded(&request_id, &output.into_envelope(&operation_id)),
             )),
             Ok(Answer::Stream(items)) => {
-                Some(self.stream(&request_id, &operation_id, items, credit, &unwanted, &cancel).await)
+                Some(self.stream(&request_id, &operation_id, items, flow).await)
             }
             Err(error) => Some(protocol::failed(&request_id, &error)),
         };
@@ -184,22 +197,27 @@ impl Peer {
         request_id: &str,
         operation_id: &str,
         mut items: ItemStream<Output, CallError>,
-        credit: Option<Arc<Semaphore>>,
-        unwanted: &AtomicBool,
-        cancel: &CancellationToken,
+        flow: Sending,
     ) -> Bytes {
         loop {
-            if let Some(credit) = &credit {
+            if let Some(credit) = &flow.credit {
                 tokio::select! {
                     permit = credit.acquire() => permit.map(tokio::sync::SemaphorePermit::forget).unwrap_or_default(),
-                    () = cancel.cancelled() => {}
+                    () = flow.cancel.cancelled() => {}
                 }
             }
             self.inner.outbox.room().await;
-            if unwanted.load(Ordering::Acquire) || self.inner.closed.is_cancelled() {
+            if flow.unwanted.load(Ordering::Acquire) || self.inner.closed.is_cancelled() {
                 return protocol::aborted(request_id);
             }
-            match items.next().await {
+            let next = match flow.idle {
+                None => items.next().await,
+                Some(idle) => match tokio::time::timeout(idle, items.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return protocol::failed(request_id, &silent(idle)),
+                },
+            };
+            match next {
                 Some(Ok(item)) => {
                     let frame = protocol::responded(request_id, &item.into_envelope(operation_id));
                     if self.send(self.fitting(request_id, frame)).is_err() {
@@ -241,6 +259,14 @@ impl Peer {
             left.add_permits((credit.items as usize).min(room));
         }
     }
+}
+
+/// How the other end wants the items of a subscription.
+struct Sending {
+    credit: Option<Arc<Semaphore>>,
+    unwanted: Arc<AtomicBool>,
+    cancel: CancellationToken,
+    idle: Option<Duration>,
 }
 
 enum Parent {

@@ -68,7 +68,8 @@ impl Items {
     }
 }
 
-fn silent(idle: Duration) -> CallError {
+/// No item came for so long.
+pub(super) fn silent(idle: Duration) -> CallError {
     let millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     CallError::new(codes::TIMEOUT, format!("No item came for {millis} ms."))
         .with_details(json!({ "idleTimeout": millis }))

@@ -81,7 +81,7 @@ fn topic(kind: &str, id: String, payload: Option<&RawValue>) -> Result<String, M
         Value::String(topic) => Some(topic.as_str()),
         said => said["topic"].as_str(),
     };
-    match topic.or((!id.is_empty()).then_some(&*id)) {
+    match topic.or_else(|| (!id.is_empty()).then_some(&*id)) {
         Some(topic) => Ok(topic.to_owned()),
         None => Err(Malformed {
             message: format!("{kind}: no topic, neither as id nor as payload nor as payload.topic"),

@@ -23,11 +23,8 @@ pub struct Entry {
 }
 
 enum Source {
-    Declared {
-        descriptor: &'static Descriptor,
-        access: AccessControl,
-        validator: OnceLock<Result<InputValidator, String>>,
-    },
+    /// Boxed: there are few of these, and of the other a hundred thousand with many spokes.
+    Declared(Box<Declared>),
     Registered {
         id: Box<str>,
         /// Equal ones are shared between spokes.
@@ -36,10 +33,17 @@ enum Source {
     },
 }
 
+struct Declared {
+    descriptor: &'static Descriptor,
+    access: AccessControl,
+    validator: OnceLock<Result<InputValidator, String>>,
+}
+
 impl Entry {
     pub(super) fn declared(descriptor: &'static Descriptor, handler: Arc<dyn ErasedHandler>) -> Self {
         let access = AccessControl::from(&descriptor.access);
-        Self { source: Source::Declared { descriptor, access, validator: OnceLock::new() }, handler }
+        let declared = Declared { descriptor, access, validator: OnceLock::new() };
+        Self { source: Source::Declared(Box::new(declared)), handler }
     }
 
     /// An operation that a spoke offers, under this id; `spoke` is absent where any spoke may serve it.
@@ -57,7 +61,7 @@ impl Entry {
     #[must_use]
     pub fn id(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.id,
+            Source::Declared(own) => own.descriptor.id,
             Source::Registered { id, .. } => id,
         }
     }
@@ -66,7 +70,7 @@ impl Entry {
     #[must_use]
     pub fn namespace(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.namespace,
+            Source::Declared(own) => own.descriptor.namespace,
             Source::Registered { operation, .. } => &operation.namespace,
         }
     }
@@ -75,7 +79,7 @@ impl Entry {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.name,
+            Source::Declared(own) => own.descriptor.name,
             Source::Registered { operation, .. } => &operation.name,
         }
     }
@@ -84,7 +88,7 @@ impl Entry {
     #[must_use]
     pub fn title(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.title,
+            Source::Declared(own) => own.descriptor.title,
             Source::Registered { operation, .. } => operation.title.as_deref().unwrap_or(&operation.name),
         }
     }
@@ -93,7 +97,7 @@ impl Entry {
     #[must_use]
     pub fn description(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.description,
+            Source::Declared(own) => own.descriptor.description,
             Source::Registered { operation, .. } => &operation.description,
         }
     }
@@ -101,7 +105,7 @@ impl Entry {
     /// Free labels.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         let (declared, registered) = match &self.source {
-            Source::Declared { descriptor, .. } => (descriptor.tags, &[][..]),
+            Source::Declared(own) => (own.descriptor.tags, &[][..]),
             Source::Registered { operation, .. } => (&[][..], &operation.tags[..]),
         };
         declared.iter().copied().chain(registered.iter().map(String::as_str))
@@ -111,7 +115,7 @@ impl Entry {
     #[must_use]
     pub fn input_schema(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.input_schema,
+            Source::Declared(own) => own.descriptor.input_schema,
             Source::Registered { operation, .. } => operation.input_schema.get(),
         }
     }
@@ -120,7 +124,7 @@ impl Entry {
     #[must_use]
     pub fn output_schema(&self) -> &str {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.output_schema,
+            Source::Declared(own) => own.descriptor.output_schema,
             Source::Registered { operation, .. } => operation.output_schema.get(),
         }
     }
@@ -129,7 +133,7 @@ impl Entry {
     #[must_use]
     pub fn spoke(&self) -> Option<&str> {
         match &self.source {
-            Source::Declared { .. } => None,
+            Source::Declared(_) => None,
             Source::Registered { spoke, .. } => spoke.as_deref(),
         }
     }
@@ -138,7 +142,7 @@ impl Entry {
     #[must_use]
     pub fn operation(&self) -> Option<&Arc<Registered>> {
         match &self.source {
-            Source::Declared { .. } => None,
+            Source::Declared(_) => None,
             Source::Registered { operation, .. } => Some(operation),
         }
     }
@@ -147,7 +151,7 @@ impl Entry {
     #[must_use]
     pub fn access(&self) -> &AccessControl {
         match &self.source {
-            Source::Declared { access, .. } => access,
+            Source::Declared(own) => &own.access,
             Source::Registered { operation, .. } => &operation.access,
         }
     }
@@ -156,7 +160,7 @@ impl Entry {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.kind,
+            Source::Declared(own) => own.descriptor.kind,
             Source::Registered { operation, .. } => operation.kind,
         }
     }
@@ -165,7 +169,7 @@ impl Entry {
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.timeout_ms.map(Duration::from_millis),
+            Source::Declared(own) => own.descriptor.timeout_ms.map(Duration::from_millis),
             Source::Registered { .. } => None,
         }
     }
@@ -174,7 +178,7 @@ impl Entry {
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.idempotent,
+            Source::Declared(own) => own.descriptor.idempotent,
             Source::Registered { operation, .. } => operation.repeatable && operation.kind == Kind::Mutation,
         }
     }
@@ -185,9 +189,10 @@ impl Entry {
     /// EXECUTION_ERROR where the schema does not compile, which code generation and registration rule out.
     pub fn validator(&self) -> Result<&InputValidator, CallError> {
         match &self.source {
-            Source::Declared { descriptor, validator, .. } => validator
+            Source::Declared(own) => own
+                .validator
                 .get_or_init(|| {
-                    let schema = serde_json::from_str(descriptor.input_schema).map_err(|e| e.to_string())?;
+                    let schema = serde_json::from_str(own.descriptor.input_schema).map_err(|e| e.to_string())?;
                     InputValidator::compile(schema)
                 })
                 .as_ref()
@@ -203,8 +208,8 @@ impl Entry {
     pub fn spec(&self) -> Value {
         let schema = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         let errors = match &self.source {
-            Source::Declared { descriptor, .. } => {
-                let errors = descriptor.errors.iter().map(|error| {
+            Source::Declared(own) => {
+                let errors = own.descriptor.errors.iter().map(|error| {
                     json!({
                         "code": error.code,
                         "description": error.description,
@@ -217,7 +222,7 @@ impl Entry {
             Source::Registered { operation, .. } => json!(operation.errors),
         };
         let version = match &self.source {
-            Source::Declared { descriptor, .. } => descriptor.version,
+            Source::Declared(own) => own.descriptor.version,
             Source::Registered { operation, .. } => &operation.version,
         };
         let mut spec = json!({
@@ -234,7 +239,9 @@ impl Entry {
             "accessControl": self.access(),
             "errorSchemas": errors,
         });
-        if let Source::Declared { descriptor: Descriptor { http: Some(http), .. }, .. } = &self.source {
+        if let Source::Declared(own) = &self.source
+            && let Some(http) = &own.descriptor.http
+        {
             spec["http"] = json!({ "method": http.method, "path": http.path });
         }
         if let Some(spoke) = self.spoke() {

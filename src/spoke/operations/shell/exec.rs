@@ -152,8 +152,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
             Ok(_) => self.begun.len(),
         };
         let rest = self.begun.split_off(end);
-        let text = String::from_utf8_lossy(&std::mem::replace(&mut self.begun, rest)).into_owned();
-        text
+        String::from_utf8_lossy(&std::mem::replace(&mut self.begun, rest)).into_owned()
     }
 
     fn rest(&mut self) -> String {
