@@ -47,26 +47,41 @@ pub enum Transport {
 
 /// An absolute point in time by which a call must have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(pub Instant);
+pub struct Deadline {
+    at: Instant,
+    /// As it was said: it must not change on its way through hub and spokes.
+    epoch_ms: u64,
+}
+
+/// Farther away than any call lasts; timers and `Instant` cannot express every number that a peer may send.
+const FAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 impl Deadline {
     /// So long from now.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        Self(Instant::now() + duration)
+        let duration = duration.min(FAR);
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self { at: Instant::now() + duration, epoch_ms: now_ms().saturating_add(millis) }
     }
 
     /// From milliseconds since the Unix epoch, as the protocol carries it; a past one is now.
     #[must_use]
     pub fn from_epoch_ms(deadline: u64) -> Self {
-        Self::after(Duration::from_millis(deadline.saturating_sub(now_ms())))
+        let left = Duration::from_millis(deadline.saturating_sub(now_ms())).min(FAR);
+        Self { at: Instant::now() + left, epoch_ms: deadline }
+    }
+
+    /// By the clock that timers go by.
+    #[must_use]
+    pub fn at(self) -> Instant {
+        self.at
     }
 
     /// As milliseconds since the Unix epoch.
     #[must_use]
     pub fn epoch_ms(self) -> u64 {
-        let left = self.0.saturating_duration_since(Instant::now());
-        now_ms().saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+        self.epoch_ms
     }
 }
 

@@ -48,7 +48,9 @@ async fn every_failure_is_one_error_with_its_code() {
             assert_eq!(answer["type"], "call.error", "{answer}");
             let error = &answer["payload"];
             assert_eq!((&error["code"], &error["details"]), (&json!(code), &details), "{answer}");
-            assert!(error["message"].as_str().is_some_and(|text| !text.is_empty() && !text.contains("secret")));
+            assert!(
+                error["message"].as_str().is_some_and(|text| !text.is_empty() && !text.contains("secret"))
+            );
         }
         let answer = client.call("f", "kit.echo", json!({ "text": 1 })).await;
         assert_eq!(answer["payload"]["code"], "VALIDATION_ERROR");
@@ -77,7 +79,10 @@ async fn a_subscription_sends_items_and_then_completed() {
         client.request("s", "kit.count", json!({ "to": 300 })).await;
         for number in 0..300 {
             let item = client.expect("call.responded").await;
-            assert_eq!((&item["requestId"], &item["output"]["data"]["number"]), (&json!("s"), &json!(number)));
+            assert_eq!(
+                (&item["requestId"], &item["output"]["data"]["number"]),
+                (&json!("s"), &json!(number))
+            );
         }
         assert_eq!(client.expect("call.completed").await, json!({ "requestId": "s" }));
         // An empty one is completed at once; a failing one ends with its error.
@@ -140,7 +145,10 @@ async fn deadlines_are_kept_where_the_call_runs() {
             });
             client.send("call.requested", request).await;
             let error = client.expect("call.error").await;
-            assert_eq!((&error["code"], &error["details"]), (&json!("TIMEOUT"), &json!({ "deadline": deadline })));
+            assert_eq!(
+                (&error["code"], &error["details"]),
+                (&json!("TIMEOUT"), &json!({ "deadline": deadline }))
+            );
         }
     })
     .await;

@@ -101,6 +101,18 @@ impl Wire {
         }
     }
 
+    /// Reads to the end of the connection; the code of its close frame, if there was one.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an end in time");
+            match frame {
+                Some(Ok(Message::Close(close))) => return close.map(|close| close.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
     /// The next message, checked to be of this type.
     #[track_caller]
     pub(crate) fn expect<'a>(&'a mut self, kind: &'a str) -> impl Future<Output = Value> + 'a {

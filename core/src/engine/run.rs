@@ -73,6 +73,10 @@ impl Engine {
             error.retry_after = Some(1);
             return Err(error);
         }
+        // Too late before it began: a spoke should not even hear of it.
+        if let Some(deadline) = call.deadline().filter(|deadline| deadline.at() <= tokio::time::Instant::now()) {
+            return Err(CallError::timeout(deadline.epoch_ms()));
+        }
         let input = Unchecked::new(input, entry.validator()?);
         // Only inside a traced request is there anybody to look at the span.
         let span = if tracing::Span::current().is_disabled() {
@@ -85,7 +89,7 @@ impl Engine {
         let bounded = async {
             match call.deadline() {
                 Some(deadline) => {
-                    timeout_at(deadline.0, work).await.map_err(|_| CallError::timeout(deadline.epoch_ms()))
+                    timeout_at(deadline.at(), work).await.map_err(|_| CallError::timeout(deadline.epoch_ms()))
                 }
                 None => Ok(work.await),
             }
@@ -121,7 +125,7 @@ fn watch(
             match deadline {
                 Some(deadline) => tokio::select! {
                     () = cancel.cancelled_owned() => CallError::aborted("cancelled"),
-                    () = tokio::time::sleep_until(deadline.0) => CallError::timeout(deadline.epoch_ms()),
+                    () = tokio::time::sleep_until(deadline.at()) => CallError::timeout(deadline.epoch_ms()),
                 },
                 None => {
                     cancel.cancelled_owned().await;

@@ -107,7 +107,7 @@ impl Peer {
         drop(request);
         let answered = async { answered.await.unwrap_or_else(|_| Err(self.gone())) };
         let output = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline.0, answered)
+            Some(deadline) => tokio::time::timeout_at(deadline.at(), answered)
                 .await
                 .map_err(|_| CallError::timeout(deadline.epoch_ms()))??,
             None => answered.await?,

@@ -180,9 +180,7 @@ impl Peer {
                 &request_id,
                 protocol::responded(&request_id, &output.into_envelope(&operation_id)),
             )),
-            Ok(Answer::Stream(items)) => {
-                Some(self.stream(&request_id, &operation_id, items, flow).await)
-            }
+            Ok(Answer::Stream(items)) => Some(self.stream(&request_id, &operation_id, items, flow).await),
             Err(error) => Some(protocol::failed(&request_id, &error)),
         };
         self.inner.served.lock().remove(&request_id);

@@ -192,7 +192,8 @@ impl Entry {
             Source::Declared(own) => own
                 .validator
                 .get_or_init(|| {
-                    let schema = serde_json::from_str(own.descriptor.input_schema).map_err(|e| e.to_string())?;
+                    let schema =
+                        serde_json::from_str(own.descriptor.input_schema).map_err(|e| e.to_string())?;
                     InputValidator::compile(schema)
                 })
                 .as_ref()

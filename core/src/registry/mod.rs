@@ -115,7 +115,11 @@ impl Registry {
         self.get(id).or_else(|| {
             let shared = self.shared.read();
             let candidates = shared.get(id)?;
-            candidates.iter().find(|entry| entry.access().allows(caller)).or_else(|| candidates.first()).cloned()
+            candidates
+                .iter()
+                .find(|entry| entry.access().allows(caller))
+                .or_else(|| candidates.first())
+                .cloned()
         })
     }
 

@@ -71,8 +71,10 @@ impl Root {
     /// # Errors
     /// Why they cannot be made.
     pub fn make_parents(&self, path: &str) -> Result<(), Fail> {
-        let above =
-            clean(path).parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let above = clean(path)
+            .parent()
+            .filter(|above| !above.as_os_str().is_empty())
+            .unwrap_or_else(|| Path::new("."));
         self.dir().create_dir_all(above).map_err(|error| Fail::of(path, &error))
     }
 

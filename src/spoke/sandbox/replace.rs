@@ -78,7 +78,8 @@ impl Root {
             return Err(Fail::refused(path, "what is in .git is changed by git alone"));
         }
         let name = whole.file_name().ok_or_else(|| Fail::refused(path, "it is a folder"))?;
-        let above = whole.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let above =
+            whole.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         if create_parents {
             self.dir().create_dir_all(above).map_err(fail)?;
         }
