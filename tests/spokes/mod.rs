@@ -1,7 +1,9 @@
 //! Spokes over real sockets: the call protocol message by message, routing, faults.
 
 mod asked;
+mod composing;
 mod connecting;
+mod faults;
 mod registering;
 mod routing;
 mod serving;

@@ -101,6 +101,12 @@ impl Wire {
         }
     }
 
+    /// Makes sure that the connection goes on, whatever comes before the answer.
+    pub(crate) async fn expect_open(&mut self) {
+        self.request("open?", "kit.live", json!({})).await;
+        while self.next().await["payload"]["requestId"] != "open?" {}
+    }
+
     /// Reads to the end of the connection; the code of its close frame, if there was one.
     pub(crate) async fn closed(&mut self) -> Option<u16> {
         loop {

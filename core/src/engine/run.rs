@@ -74,7 +74,9 @@ impl Engine {
             return Err(error);
         }
         // Too late before it began: a spoke should not even hear of it.
-        if let Some(deadline) = call.deadline().filter(|deadline| deadline.at() <= tokio::time::Instant::now()) {
+        if let Some(deadline) =
+            call.deadline().filter(|deadline| deadline.at() <= tokio::time::Instant::now())
+        {
             return Err(CallError::timeout(deadline.epoch_ms()));
         }
         let input = Unchecked::new(input, entry.validator()?);
