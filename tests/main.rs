@@ -1,5 +1,6 @@
 //! End-to-end tests: a real hub on a real socket, on every database that the environment offers.
 
+mod base;
 mod cli;
 mod http;
 mod layering;

@@ -167,6 +167,8 @@ impl Engine {
     /// What the operation answers, or an infrastructure error.
     pub async fn call(&self, entry: Arc<Entry>, request: Request) -> Result<Output, CallError> {
         if entry.kind() == crate::Kind::Subscription {
+            // Who may not call it learns nothing more of it.
+            entry.access().check(entry.id(), request.caller.as_deref())?;
             return Err(CallError::bad_request(format!(
                 "{} is a subscription; subscribe to it instead.",
                 entry.id()

@@ -27,6 +27,9 @@ pub struct Input {
     /// Only operations of this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// Only operations of this spoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<String>,
     /// Only operations with this tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -41,6 +44,7 @@ impl Default for Input {
             cursor: Default::default(),
             limit: defaults::default_u64::<i64, 50>(),
             namespace: Default::default(),
+            spoke: Default::default(),
             tag: Default::default(),
             type_: Default::default(),
         }
@@ -161,7 +165,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     idempotent: false,
     any_error: false,
     page: true,
-    input_schema: r#"{"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"namespace":{"description":"Only operations of this namespace.","maxLength":100,"minLength":1,"type":"string"},"tag":{"description":"Only operations with this tag.","maxLength":100,"minLength":1,"type":"string"},"type":{"description":"Only operations of this type.","enum":["query","mutation","subscription"],"type":"string"}},"type":"object"}"#,
+    input_schema: r#"{"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"namespace":{"description":"Only operations of this namespace.","maxLength":100,"minLength":1,"type":"string"},"spoke":{"description":"Only operations of this spoke.","maxLength":64,"minLength":1,"type":"string"},"tag":{"description":"Only operations with this tag.","maxLength":100,"minLength":1,"type":"string"},"type":{"description":"Only operations of this type.","enum":["query","mutation","subscription"],"type":"string"}},"type":"object"}"#,
     output_schema: r##"{"$defs":{"OperationSummary":{"additionalProperties":false,"description":"An operation in a list.","properties":{"description":{"type":"string"},"id":{"type":"string"},"name":{"type":"string"},"namespace":{"type":"string"},"spoke":{"description":"The spoke that serves it; absent for operations of the hub.","type":"string"},"tags":{"items":{"type":"string"},"type":"array"},"title":{"type":"string"},"type":{"enum":["query","mutation","subscription"],"type":"string"}},"required":["id","namespace","name","type","title","description","tags"],"type":"object"}},"additionalProperties":false,"description":"One page.","properties":{"items":{"items":{"$ref":"#/$defs/OperationSummary"},"type":"array"},"nextCursor":{"description":"Where the next page begins; absent on the last page.","type":"string"}},"required":["items"],"type":"object"}"##,
     errors: &[],
     examples: &[],

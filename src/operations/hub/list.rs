@@ -14,6 +14,7 @@ impl Handle<List> for Hub {
         matching.retain(|entry| {
             input.namespace.as_deref().is_none_or(|namespace| namespace == entry.namespace())
                 && kind.as_deref().is_none_or(|kind| kind == entry.kind().as_str())
+                && input.spoke.as_deref().is_none_or(|spoke| Some(spoke) == entry.spoke())
                 && input.tag.as_deref().is_none_or(|tag| entry.tags().any(|held| held == tag))
         });
         let more = matching.len() > limit;
