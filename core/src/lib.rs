@@ -10,6 +10,7 @@ pub mod identity;
 pub mod operation;
 pub mod peer;
 pub mod protocol;
+pub mod pubsub;
 pub mod registry;
 pub mod spec;
 pub mod trace;
