@@ -10,10 +10,12 @@ mod operation;
 mod parallel;
 mod root;
 mod shared;
+mod spoke;
 mod surface;
 mod text;
 mod tidy;
 mod types;
+mod typescript;
 
 use std::collections::BTreeMap;
 
@@ -70,6 +72,8 @@ pub fn all(model: &Model, options: &Options, report: &mut Report) -> FileTree {
         files.insert(text::path(module), text::file(&module.origin, &module.code));
     }
     files.insert("mcp.json", mcp::print(model));
+    files.insert("operations.ts", typescript::print(model));
+    files.insert("spoke.json", spoke::print(model));
     files.insert("surface.txt", surface::print(model));
     files
 }

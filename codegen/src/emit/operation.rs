@@ -21,8 +21,13 @@ pub(super) fn module(model: &Model, op: &Operation, options: &Options, report: &
         types::Wanted { name: "Input".to_owned(), schema: &op.input },
         types::Wanted { name: "Output".to_owned(), schema: &op.output },
     ];
-    let types =
-        types::print(model, options, &wanted, &[("Error", op.at("errors")), (&name, op.at("type"))], report);
+    let taken = [
+        ("Error", op.at("errors")),
+        (name.as_str(), op.at("type")),
+        ("RequestMessage", op.at("type")),
+        ("ResponseMessage", op.at("type")),
+    ];
+    let types = types::print(model, options, &wanted, &taken, report);
     let error = error(model, op, options);
     let descriptor = descriptor::print(model, op, options);
     let handler = match op.kind {
@@ -44,6 +49,12 @@ pub(super) fn module(model: &Model, op: &Operation, options: &Options, report: &
             type Output = Output;
             type Error = Error;
         }
+
+        /// The operation's `call.requested`.
+        pub type RequestMessage = ::alkhub_core::protocol::typed::Request<Input>;
+
+        /// The operation's `call.responded`: its result, or an item.
+        pub type ResponseMessage = ::alkhub_core::protocol::typed::Response<Output>;
 
         #types
         #error

@@ -3,6 +3,7 @@
 
 mod message;
 mod read;
+pub mod typed;
 mod write;
 
 pub use message::{Credit, Ended, Failed, Message, Requested, Responded, kinds};

@@ -15,6 +15,12 @@ impl ::alkhub_core::Operation for Archive {
     type Error = Error;
 }
 
+/// The operation's `call.requested`.
+pub type RequestMessage = ::alkhub_core::protocol::typed::Request<Input>;
+
+/// The operation's `call.responded`: its result, or an item.
+pub type ResponseMessage = ::alkhub_core::protocol::typed::Response<Output>;
+
 /// What the operation answers with.
 pub type Output = crate::shared::Project;
 
