@@ -1,0 +1,233 @@
+// What the SDK must do, the same in Node and in a browser: each function is a test, given the SDK and a running hub.
+
+function equal(actual, expected) {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${a} is not ${b}`);
+}
+
+async function fails(promise, code) {
+  try {
+    await promise;
+  } catch (error) {
+    equal(error.code, code);
+    return error;
+  }
+  throw new Error(`no ${code}`);
+}
+
+async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+const object = { type: "object" };
+let numbers = 0;
+
+function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+async function withSpokes({ Spoke, url, key, offers }, test) {
+  const prefix = `ts-${Date.now().toString(36)}-${numbers++}`;
+  const spokes = [];
+  for (const [index, offer] of offers.entries()) {
+    const spoke = new Spoke({ url, key, id: `${prefix}-${index}`, metadata: { index } });
+    offer(spoke);
+    spokes.push(spoke);
+  }
+  try {
+    await Promise.all(spokes.map((spoke) => spoke.start()));
+    await test(...spokes, (index, id) => `${prefix}-${index}.${id}`);
+  } finally {
+    await Promise.all(spokes.map((spoke) => spoke.stop()));
+  }
+}
+
+export const tests = {
+  async "calls operations of the hub"(hub) {
+    await withSpokes({ ...hub, offers: [() => {}] }, async (client) => {
+      equal(typeof (await client.call("hub.info", {})).version, "string");
+      const envelope = await client.envelope("hub.info", {});
+      equal([envelope.meta.source, envelope.meta.operationId], ["local", "hub.info"]);
+      await fails(client.call("no.such"), "OPERATION_NOT_FOUND");
+      const error = await fails(client.call("project.create", { name: 5 }), "VALIDATION_ERROR");
+      equal(Array.isArray(error.details.faults), true);
+      equal(client.pending, 0);
+    });
+  },
+
+  async "serves queries that the hub has checked"(hub) {
+    const offer = (spoke) =>
+      spoke
+        .query(
+          { namespace: "math", name: "add", description: "Adds.", inputSchema: { ...object, required: ["a", "b"], properties: { a: { type: "number" }, b: { type: "number" } } } },
+          ({ a, b }, call) => ({ sum: a + b, caller: call.identity.id }),
+        )
+        .mutation({ namespace: "math", name: "refuse", description: "Refuses.", inputSchema: object, errorSchemas: [{ code: "NO_MATHS", description: "No." }] }, () => {
+          throw new Error("NO_MATHS: not today");
+        });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      equal(server.registered.accepted, ["math.add", "math.refuse"]);
+      const { sum, caller } = await client.call(id(0, "math.add"), { a: 1, b: 2 });
+      equal([sum, typeof caller], [3, "string"]);
+      equal((await client.call("math.add", { a: 1, b: 1 })).sum, 2);
+      await fails(client.call(id(0, "math.add"), { a: "1" }), "VALIDATION_ERROR");
+      equal((await fails(client.call(id(0, "math.refuse")), "NO_MATHS")).message, "NO_MATHS: not today");
+    });
+  },
+
+  async "streams as fast as the consumer takes"(hub) {
+    let made = 0;
+    let returned = gate();
+    const offer = (spoke) =>
+      spoke.subscription({ namespace: "count", name: "up", description: "Counts.", inputSchema: object }, async function* ({ to }) {
+        try {
+          for (let n = 0; n < to; n++) yield (made = n);
+        } finally {
+          returned.open();
+        }
+      });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      const items = [];
+      for await (const item of client.subscribe(id(0, "count.up"), { to: 1000 })) items.push(item);
+      equal([items.length, items[999]], [1000, 999]);
+      await returned.opened;
+      returned = gate();
+      for await (const item of client.subscribe(id(0, "count.up"), { to: 1e9 })) {
+        if (item === 10) {
+          // The consumer is slow now; the source waits for it.
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          const before = made;
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          equal(made, before);
+          if (made > 10_000) throw new Error(`the source ran ahead to ${made}`);
+          break;
+        }
+      }
+      await returned.opened;
+      equal(client.pending, 0);
+    });
+  },
+
+  async "ends streams with their error and after silence"(hub) {
+    const offer = (spoke) =>
+      spoke.subscription({ namespace: "flow", name: "end", description: "Ends.", inputSchema: object }, async function* ({ how }, call) {
+        yield 1;
+        if (how === "error") throw new Error("it broke");
+        await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
+      });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      const read = async (how, options) => {
+        for await (const item of client.subscribe(id(0, "flow.end"), { how }, options)) equal(item, 1);
+      };
+      await fails(read("error"), "EXECUTION_ERROR");
+      await fails(read("silence", { idleTimeout: 200 }), "TIMEOUT");
+      await until(() => server.serving.active === 0);
+    });
+  },
+
+  async "aborts and deadlines reach the handler"(hub) {
+    const seen = [];
+    const offer = (spoke) =>
+      spoke.query({ namespace: "wait", name: "long", description: "Waits.", inputSchema: object }, async (_, call) => {
+        const started = gate();
+        call.signal.addEventListener("abort", () => {
+          seen.push("aborted");
+          started.open();
+        });
+        seen.push("started");
+        await started.opened;
+      });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      const abort = new AbortController();
+      const call = client.call(id(0, "wait.long"), {}, { signal: abort.signal });
+      await until(() => seen.length === 1);
+      abort.abort();
+      await fails(call, "ABORTED");
+      await until(() => seen.length === 2);
+      await fails(client.call(id(0, "wait.long"), {}, { deadline: Date.now() + 200 }), "TIMEOUT");
+      await until(() => seen.length === 4);
+      equal(seen, ["started", "aborted", "started", "aborted"]);
+      await fails(client.call(id(0, "wait.long"), {}, { deadline: 1 }), "TIMEOUT");
+    });
+  },
+
+  async "nested calls are children and end with their parent"(hub) {
+    let aborted = gate();
+    const inner = (spoke) =>
+      spoke.query({ namespace: "nest", name: "inner", description: "Inner.", inputSchema: object }, async ({ wait }, call) => {
+        if (wait) {
+          await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
+          aborted.open();
+        }
+        return call.parentRequestId;
+      });
+    const outer = (target) => (spoke) =>
+      spoke.query({ namespace: "nest", name: "outer", description: "Outer.", inputSchema: object }, async (input, call) => ({
+        own: call.requestId,
+        parentOfInner: await call.call("nest.inner", input),
+      }));
+    await withSpokes({ ...hub, offers: [inner, outer(), () => {}] }, async (a, b, client, id) => {
+      const { own, parentOfInner } = await client.call(id(1, "nest.outer"), {});
+      equal(parentOfInner, own);
+      const abort = new AbortController();
+      const call = client.call(id(1, "nest.outer"), { wait: true }, { signal: abort.signal });
+      await until(() => a.serving.active === 1);
+      abort.abort();
+      await fails(call, "ABORTED");
+      await aborted.opened;
+    });
+  },
+
+  async "comes back after it was disconnected, under the same id"({ Spoke, url, key }) {
+    const states = [];
+    const spoke = new Spoke({ url, key, onState: ({ state }) => states.push(state) });
+    spoke.query({ namespace: "back", name: "again", description: "Is there.", inputSchema: object }, () => "here");
+    const admin = new Spoke({ url, key });
+    await Promise.all([spoke.start(), admin.start()]);
+    const { spokeId } = spoke.registered;
+    const pending = spoke.call("hub.call", { operationId: `${spokeId}.back.again`, input: {} });
+    equal(await pending, "here");
+    await admin.call("spoke.disconnect", { spokeId });
+    await until(() => states.filter((state) => state === "connected").length === 2);
+    equal(spoke.registered.spokeId, spokeId);
+    equal(await admin.call(`${spokeId}.back.again`), "here");
+    await spoke.stop();
+    equal(states.at(-1), "stopped");
+    await fails(spoke.call("hub.info", {}), "UNAVAILABLE");
+    await until(async () => (await admin.call("spoke.list", {})).items.every((item) => item.spokeId !== spokeId));
+    await admin.stop();
+  },
+
+  async "says why it cannot start"({ Spoke, url, key, limitedKey }) {
+    const wrong = new Spoke({ url, key: key.replace(/.$/, (last) => (last === "0" ? "1" : "0")), id: "wrong", connectTimeoutMs: 500 });
+    const error = await fails(wrong.start(), "UNAVAILABLE");
+    if (!error.message.includes("key")) throw new Error(error.message);
+    const away = new Spoke({ url: "http://127.0.0.1:1", key, connectTimeoutMs: 500 });
+    await fails(away.start(), "UNAVAILABLE");
+    const limited = new Spoke({ url, key: limitedKey, id: "limited" });
+    await fails(limited.start(), "ACCESS_DENIED");
+    const stopped = new Spoke({ url: "http://127.0.0.1:1", key });
+    const start = stopped.start();
+    await stopped.stop();
+    await fails(start, "ABORTED");
+  },
+};
+
+/** Runs all of them; gives a line each. */
+export async function run(hub) {
+  const lines = [];
+  for (const [name, test] of Object.entries(tests)) {
+    let timer;
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("not within 60 s")), 60_000)));
+    try {
+      await Promise.race([test(hub), late]);
+      lines.push(`ok ${name}`);
+    } catch (error) {
+      lines.push(`FAILED ${name}: ${error.stack ?? error}`);
+    }
+    clearTimeout(timer);
+  }
+  return lines;
+}
