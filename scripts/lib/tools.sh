@@ -40,6 +40,11 @@ system_tools() {
   if ((${#missing[@]} > 0)); then apt_install "${missing[@]}"; fi
 }
 
+# The browser in which the TypeScript package is tested.
+browser_tools() {
+  if ! have chromium; then apt_install chromium; fi
+}
+
 # fingerprint FILE...: changes when one of the files does.
 fingerprint() {
   cat -- "$@" | sha256sum | cut -c1-16
