@@ -40,6 +40,16 @@ system_tools() {
   if ((${#missing[@]} > 0)); then apt_install "${missing[@]}"; fi
 }
 
+cargo_fuzz_install() {
+  cargo install --quiet --locked --root "$TOOLS_DIR/cargo" cargo-fuzz --version 0.13.2
+}
+
+fuzz_tools() {
+  have c++ || apt_install g++
+  # Built by the toolchain that builds the targets, so that it knows its flags.
+  once cargo-fuzz "0.13.2 $(rustc -V)" cargo_fuzz_install
+}
+
 # The browser in which the TypeScript package is tested.
 browser_tools() {
   if ! have chromium; then apt_install chromium; fi
