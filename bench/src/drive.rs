@@ -11,7 +11,7 @@ use crate::servers::KEY;
 pub(crate) struct Served {
     child: Child,
     address: String,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Drop for Served {
@@ -35,17 +35,44 @@ pub(crate) struct Load {
 impl Served {
     /// Starts this program again as a server.
     pub(crate) fn start(kind: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let data = tempfile::tempdir()?;
+        Self::start_in(kind, tempfile::tempdir()?, 0)
+    }
+
+    /// The same in a given place and on a given port, if that is not 0.
+    pub(crate) fn start_in(
+        kind: &str,
+        data: tempfile::TempDir,
+        port: u16,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", kind, "--data"])
             .arg(data.path())
+            .env("ALKHUB_BENCH_PORT", port.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let mut address = String::new();
         let out = child.stdout.take().ok_or("no output")?;
         BufReader::new(out).read_line(&mut address)?;
-        Ok(Self { child, address: address.trim().to_owned(), _data: data })
+        Ok(Self { child, address: address.trim().to_owned(), data })
+    }
+
+    /// `host:port`
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Id of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// kill -9, and a new one in its place.
+    pub(crate) fn restart(mut self) -> Result<Self, Box<dyn std::error::Error>> {
+        let port = self.address.rsplit(':').next().and_then(|port| port.parse().ok()).ok_or("no port")?;
+        let data = std::mem::replace(&mut self.data, tempfile::tempdir()?);
+        drop(self);
+        Self::start_in("hub", data, port)
     }
 
     /// Loads one path for some seconds.

@@ -4,6 +4,7 @@
 mod drive;
 mod measure;
 mod servers;
+mod spokes;
 mod startup;
 
 use clap::{Parser, Subcommand};
@@ -41,9 +42,24 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         runs: usize,
     },
-    /// Serve: the hub, bare poem or bare axum (used by `run`)
+    /// Compare calls between spokes with a bare echo and with NATS, and measure idle spokes, streams, restarts
+    Spokes {
+        /// Only these: echo, nats, idle, stream, abort, restart
+        #[arg(long, value_delimiter = ',', default_value = "echo,nats,idle,stream,abort,restart")]
+        only: Vec<String>,
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 4)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Idle spokes
+        #[arg(long, default_value_t = 10_000)]
+        idle: usize,
+    },
+    /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, poem or axum
+        /// hub, poem, axum or poem-websocket
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -54,6 +70,7 @@ enum Command {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
+        Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

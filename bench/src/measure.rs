@@ -47,15 +47,16 @@ pub(crate) fn run(
     Ok(())
 }
 
-struct Summary {
-    rate: f64,
-    low: f64,
-    high: f64,
-    p50: f64,
-    p99: f64,
+/// Medians of several rounds, and the spread of the rates.
+pub(crate) struct Summary {
+    pub(crate) rate: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
-fn summary(loads: &[Load]) -> Summary {
+pub(crate) fn summary(loads: &[Load]) -> Summary {
     let column = |of: fn(&Load) -> f64| {
         let mut values: Vec<f64> = loads.iter().map(of).collect();
         values.sort_by(f64::total_cmp);

@@ -13,6 +13,7 @@ use alkhub_testkit::{
     Kit,
     api::kit::{echo, ingest},
 };
+use futures::StreamExt;
 use poem::{
     EndpointExt, Route, get, handler,
     listener::{Acceptor, Listener, TcpListener},
@@ -46,7 +47,8 @@ pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
         "hub" => runtime.block_on(hub(data)),
         "poem" => runtime.block_on(bare_poem()),
         "axum" => runtime.block_on(bare_axum()),
-        other => Err(format!("{other}: not one of hub, poem, axum").into()),
+        "poem-websocket" => runtime.block_on(bare_websocket()),
+        other => Err(format!("{other}: not one of hub, poem, axum, poem-websocket").into()),
     }
 }
 
@@ -59,7 +61,9 @@ fn announce(address: impl std::fmt::Display) -> End {
 
 async fn hub(data: PathBuf) -> End {
     let mut config = Config::default();
-    config.server.listen = ([127, 0, 0, 1], 0).into();
+    // A hub that starts anew is looked for where it was.
+    let port = std::env::var("ALKHUB_BENCH_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+    config.server.listen = ([127, 0, 0, 1], port).into();
     config.data = data;
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.
@@ -97,6 +101,26 @@ async fn bare_poem() -> End {
     for address in acceptor.local_addr() {
         announce(address.to_string().trim_start_matches("socket://"))?;
     }
+    poem::Server::new_with_acceptor(acceptor).run(routes).await?;
+    Ok(())
+}
+
+/// Sends back every message.
+#[handler]
+async fn websocket_echo(socket: poem::web::websocket::WebSocket) -> impl poem::IntoResponse {
+    socket.on_upgrade(|stream| async move {
+        let (sink, stream) = stream.split();
+        // The other side has gone.
+        let _ = stream.forward(sink).await;
+    })
+}
+
+async fn bare_websocket() -> End {
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
+    for address in acceptor.local_addr() {
+        announce(address.to_string().trim_start_matches("socket://"))?;
+    }
+    let routes = Route::new().at("/ws", get(websocket_echo));
     poem::Server::new_with_acceptor(acceptor).run(routes).await?;
     Ok(())
 }
