@@ -72,7 +72,7 @@ impl Served {
         let port = self.address.rsplit(':').next().and_then(|port| port.parse().ok()).ok_or("no port")?;
         let data = std::mem::replace(&mut self.data, tempfile::tempdir()?);
         drop(self);
-        Self::start_in("hub", data, port)
+        Self::start_in("hub-alone", data, port)
     }
 
     /// Loads one path for some seconds.

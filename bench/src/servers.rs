@@ -44,11 +44,13 @@ impl OperationSet for KitOperations {
 pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match kind {
-        "hub" => runtime.block_on(hub(data)),
+        "hub" => runtime.block_on(hub::<(HubOperations, KitOperations)>(data)),
+        // For spokes that bring the kit's operations themselves.
+        "hub-alone" => runtime.block_on(hub::<HubOperations>(data)),
         "poem" => runtime.block_on(bare_poem()),
         "axum" => runtime.block_on(bare_axum()),
         "poem-websocket" => runtime.block_on(bare_websocket()),
-        other => Err(format!("{other}: not one of hub, poem, axum, poem-websocket").into()),
+        other => Err(format!("{other}: not one of hub, hub-alone, poem, axum, poem-websocket").into()),
     }
 }
 
@@ -59,7 +61,7 @@ fn announce(address: impl std::fmt::Display) -> End {
     Ok(())
 }
 
-async fn hub(data: PathBuf) -> End {
+async fn hub<O: OperationSet + 'static>(data: PathBuf) -> End {
     let mut config = Config::default();
     // A hub that starts anew is looked for where it was.
     let port = std::env::var("ALKHUB_BENCH_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
@@ -68,7 +70,7 @@ async fn hub(data: PathBuf) -> End {
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.
     let _telemetry = alkhub::telemetry::init(&config)?;
-    let server = Server::start::<(HubOperations, KitOperations)>(config).await?;
+    let server = Server::start::<O>(config).await?;
     announce(server.address())?;
     std::future::pending().await
 }

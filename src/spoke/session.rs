@@ -18,7 +18,7 @@ use super::connect::{self, ConnectError};
 use crate::config::Secret;
 
 /// The first pause after a lost connection is up to so long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Pauses grow up to so long, in which a restarted hub is found again soon and a thousand spokes spread out.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 /// From so many failures on the hub is not merely restarting.

@@ -77,7 +77,9 @@ impl Pipeline {
         let ours = FilterFn::new(|metadata| {
             metadata.target().starts_with("alkhub") && *metadata.level() <= Level::INFO
         });
-        tracing_opentelemetry::layer().with_tracer(self.provider.tracer("alkhub")).with_filter(ours)
+        tracing_opentelemetry::layer()
+            .with_tracer(self.provider.tracer("alkhub"))
+            .with_filter(ours.with_max_level_hint(Level::INFO))
     }
 }
 

@@ -5,7 +5,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn};
 use tracing_subscriber::layer::Filter;
 
 /// Libraries whose details help nobody at `debug`: they would drown the hub's own lines, and some print what they send.
-const QUIET: [&str; 10] = [
+const QUIET: [&str; 12] = [
     "h2",
     "hyper",
     "hyper_util",
@@ -15,14 +15,19 @@ const QUIET: [&str; 10] = [
     "sea_orm_migration",
     "sqlx",
     "tantivy",
+    "tokio_tungstenite",
     "tower",
+    "tungstenite",
 ];
 
 /// The filter of `log.filter`, with chatty libraries kept to warnings unless it names them.
 pub(super) fn of<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, String> {
     let chosen = EnvFilter::builder().parse(directives).map_err(|error| error.to_string())?;
     let quiet: Vec<&'static str> = QUIET.into_iter().filter(|target| !directives.contains(target)).collect();
-    Ok(chosen.and(FilterFn::new(move |metadata| is_wanted(metadata, &quiet))))
+    let wanted = FilterFn::new(move |metadata| is_wanted(metadata, &quiet));
+    // Without a word on it, every `log::trace!` of a library would come as far as here: several for each frame of a
+    // WebSocket.
+    Ok(chosen.and(wanted.with_max_level_hint(Level::TRACE)))
 }
 
 fn is_wanted(metadata: &Metadata<'_>, quiet: &[&str]) -> bool {

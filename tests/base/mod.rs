@@ -61,7 +61,7 @@ impl Base {
 
     fn write(&self, path: &str, text: &str) {
         let path = self.root().join(path);
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("made");
+        std::fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new("."))).expect("made");
         std::fs::write(path, text).expect("written");
     }
 

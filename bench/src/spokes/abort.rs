@@ -6,7 +6,7 @@ use super::{End, wire::Wire};
 use crate::{drive::Served, measure::middle};
 
 pub(super) async fn run(trials: usize) -> End {
-    let server = Served::start("hub")?;
+    let server = Served::start("hub-alone")?;
     let mut client = Wire::connect(server.address()).await?;
     let mut times = Vec::new();
     for _ in 0..trials {

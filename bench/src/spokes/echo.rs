@@ -19,7 +19,7 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
     for connections in [1, 16, 64] {
         let mut loads: BTreeMap<&str, Vec<Load>> = BTreeMap::new();
         for round in 0..rounds {
-            let mut order = ["hub", "poem-websocket"];
+            let mut order = ["hub-alone", "poem-websocket"];
             if round % 2 == 1 {
                 order.reverse();
             }
@@ -28,10 +28,11 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
             }
         }
         let base = summary(&loads["poem-websocket"]);
-        for kind in ["hub", "poem-websocket"] {
+        for kind in ["hub-alone", "poem-websocket"] {
             let own = summary(&loads[kind]);
             println!(
-                "| {connections} | {kind} | {:.0} | {:.0} to {:.0} | {:.3} | {:.3} | {:.2} | {:.2} |",
+                "| {connections} | {} | {:.0} | {:.0} to {:.0} | {:.3} | {:.3} | {:.2} | {:.2} |",
+                kind.trim_end_matches("-alone"),
                 own.rate,
                 own.low,
                 own.high,
@@ -47,17 +48,10 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
 
 async fn load(kind: &str, connections: usize, seconds: u32) -> End<Load> {
     let server = Served::start(kind)?;
-    let through_hub = kind == "hub";
-    let mut spokes = Vec::new();
+    let through_hub = kind == "hub-alone";
     if through_hub {
         // As many as there are callers, up to a handful: the plain id spreads the calls.
-        for number in 0..connections.min(8) {
-            let mut spoke = Wire::connect(server.address()).await?;
-            spoke.register(&format!("spoke{number}"), 1).await?;
-            spokes.push(tokio::task::spawn_local(
-                async move { spoke.serve().await.map_err(|e| e.to_string()) },
-            ));
-        }
+        serve(server.address(), connections.min(8))?;
     }
     let clock = Clock::new(seconds);
     let mut callers = Vec::new();
@@ -85,6 +79,27 @@ async fn load(kind: &str, connections: usize, seconds: u32) -> End<Load> {
     for done in futures::future::join_all(callers).await {
         done?;
     }
-    spokes.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(clock.load())
+}
+
+/// Spokes in a thread of their own, as they would be another program; they end with the server.
+fn serve(address: &str, count: usize) -> End {
+    let (address, (ready, registered)) = (address.to_owned(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        let work = async {
+            let mut spokes = Vec::new();
+            for number in 0..count {
+                let mut spoke = Wire::connect(&address).await?;
+                spoke.register(&format!("spoke{number}"), 1).await?;
+                spokes.push(spoke.serve());
+            }
+            // Nobody waits for it any more if this fails.
+            let _ = ready.send(());
+            futures::future::join_all(spokes).await;
+            End::Ok(())
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(work).map_err(|error| std::io::Error::other(error.to_string()))
+    });
+    registered.recv().map_err(|_| "the spokes did not register".into())
 }

@@ -13,7 +13,7 @@ const OPERATIONS: usize = 10;
 const WATCHED: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(count: usize) -> End {
-    let server = Served::start("hub")?;
+    let server = Served::start("hub-alone")?;
     let mut first = Wire::connect(server.address()).await?;
     first.register("first", OPERATIONS).await?;
     let before = resident(server.pid())?;

@@ -44,9 +44,9 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
 
 /// All callers share a connection, as they do with the other client.
 async fn through_hub(callers: usize, seconds: u32) -> End<Load> {
-    let server = Served::start("hub")?;
+    let server = Served::start("hub-alone")?;
     let spoke = peers::connect(server.address()).await?;
-    peers::register(&spoke, "other", &[("shapes", "query")]).await?;
+    peers::register(&spoke, "other", &[("echo", "query")]).await?;
     let client = peers::connect(server.address()).await?;
     let input = bytes(
         r#"{"text":"hello, this is a call of about a hundred bytes, which is what a small question has"}"#,
@@ -54,7 +54,7 @@ async fn through_hub(callers: usize, seconds: u32) -> End<Load> {
     let clock = Clock::new(seconds);
     let calling = (0..callers).map(|_| {
         clock.drive(async || {
-            let request = Outgoing::new("other.kit.shapes", input.clone());
+            let request = Outgoing::new("other.kit.echo", input.clone());
             client.call(request).await.map(drop).map_err(|error| error.to_string().into())
         })
     });

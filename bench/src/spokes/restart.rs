@@ -14,10 +14,10 @@ use super::End;
 use crate::{drive::Served, servers::KEY};
 
 /// Width of a bar of the histogram.
-const STEP: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(count: usize) -> End {
-    let server = Served::start("hub")?;
+    let server = Served::start("hub-alone")?;
     let hub: reqwest::Url = format!("http://{}", server.address()).parse()?;
     let (back, tries) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let stop = CancellationToken::new();

@@ -15,7 +15,7 @@ const ITEMS: usize = 100_000;
 pub(super) async fn run(rounds: usize) -> End {
     let (mut through, mut direct) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let server = Served::start("hub")?;
+        let server = Served::start("hub-alone")?;
         let spoke = peers::connect(server.address()).await?;
         peers::register(&spoke, "source", &[("count", "subscription")]).await?;
         let client = peers::connect(server.address()).await?;

@@ -6,7 +6,7 @@ import type { HubOperations } from "./operations.js";
 import { Serving, type Handler, type Offered, type OperationSpec, type StreamHandler } from "./serving.js";
 import type { InputOf, OutputOf, Registered, SpokeOptions, State } from "./types.js";
 
-const FIRST_PAUSE = 500;
+const FIRST_PAUSE = 1_000;
 const LONG_PAUSE = 5_000;
 /** From so many failures on the hub is not merely restarting. */
 const PATIENT_AFTER = 20;
