@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, args: &DevArgs) -> End {
         Some(data) => PathBuf::from(data),
         None => state(served.root())?,
     };
-    if data.canonicalize().unwrap_or_else(|_| data.clone()).starts_with(served.root()) {
+    if resolved(&data).starts_with(served.root()) {
         return Err(Failure::usage("the hub's data would be inside the directory that is served")
             .help("choose another --data; whoever may read files there could read the hub's database"));
     }
@@ -138,6 +138,16 @@ The key may do everything; Ctrl-C stops both.
         ws = url.replacen("http", "ws", 1),
     );
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Where a path leads, though its last parts may not be there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let there = whole.ancestors().find_map(|part| Some((part.canonicalize().ok()?, part)));
+    match there {
+        Some((real, part)) => whole.strip_prefix(part).map_or(real.clone(), |rest| real.join(rest)),
+        None => whole,
+    }
 }
 
 /// A folder for this directory's hub, outside of it.

@@ -5,4 +5,5 @@ mod configuring;
 mod doctor;
 mod keys;
 mod program;
+mod spoke;
 mod usage;

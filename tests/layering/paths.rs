@@ -52,6 +52,30 @@ const RULES: &[Knowledge] = &[
         remedy: "let a component of src hold the connection, and call that from the handler",
     },
     Knowledge {
+        scope: "src/operations",
+        home: None,
+        paths: &["tokio_tungstenite"],
+        remedy: "let the handler call the peer that holds the connection",
+    },
+    Knowledge {
+        scope: "src",
+        home: Some("src/spoke"),
+        paths: &["cap_std"],
+        remedy: "give the sandbox a function for it",
+    },
+    Knowledge {
+        scope: "src/spoke",
+        home: Some("src/spoke/sandbox"),
+        paths: &["std::fs", "tokio::fs"],
+        remedy: "open it beneath the handle of the root, by a function of src/spoke/sandbox",
+    },
+    Knowledge {
+        scope: "core",
+        home: Some("core/src/peer"),
+        paths: &["tokio_tungstenite"],
+        remedy: "leave sockets to core/src/peer",
+    },
+    Knowledge {
         scope: "core",
         home: None,
         paths: &["axum", "hyper", "hyper_util", "poem", "poem_openapi", "redis", "sea_orm", "sqlx"],

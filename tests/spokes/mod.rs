@@ -3,6 +3,7 @@
 mod asked;
 mod composing;
 mod connecting;
+mod described;
 mod faults;
 mod registering;
 mod routing;
