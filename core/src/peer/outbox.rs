@@ -101,31 +101,37 @@ impl Outbox {
         }
     }
 
-    /// The next frames to write; `None` where there will be none. What was taken before counts as written.
-    pub(super) async fn take(&self) -> Option<Vec<Frame>> {
+    /// Waits until there is something to take. What was taken before counts as written.
+    pub(super) async fn filled(&self) {
         self.written();
         loop {
             {
-                let mut state = self.state.lock();
-                if state.shut {
-                    return None;
-                }
-                if !state.queue.is_empty() {
-                    let (mut frames, mut bytes) = (Vec::with_capacity(state.queue.len().min(64)), 0);
-                    while bytes < BATCH
-                        && let Some(frame) = state.queue.pop_front()
-                    {
-                        if let Frame::Data(data) = &frame {
-                            bytes += data.len();
-                        }
-                        frames.push(frame);
-                    }
-                    state.writing = Some((Instant::now(), bytes));
-                    return Some(frames);
+                let state = self.state.lock();
+                if state.shut || !state.queue.is_empty() {
+                    return;
                 }
             }
             self.filled.notified().await;
         }
+    }
+
+    /// The next frames to write, which may be none; `None` where there will be none.
+    pub(super) fn take(&self) -> Option<Vec<Frame>> {
+        let mut state = self.state.lock();
+        if state.shut {
+            return None;
+        }
+        let (mut frames, mut bytes) = (Vec::with_capacity(state.queue.len().min(64)), 0);
+        while bytes < BATCH
+            && let Some(frame) = state.queue.pop_front()
+        {
+            if let Frame::Data(data) = &frame {
+                bytes += data.len();
+            }
+            frames.push(frame);
+        }
+        state.writing = Some((Instant::now(), bytes));
+        Some(frames)
     }
 
     fn written(&self) {
