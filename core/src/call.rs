@@ -132,6 +132,12 @@ impl Call {
         self.inner.entry.id()
     }
 
+    /// Query, mutation or subscription.
+    #[must_use]
+    pub fn kind(&self) -> crate::Kind {
+        self.inner.entry.kind()
+    }
+
     /// The verified identity, if the caller has one.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {

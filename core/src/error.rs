@@ -143,7 +143,7 @@ impl CallError {
     /// TIMEOUT with the deadline in milliseconds since the Unix epoch.
     #[must_use]
     pub fn timeout(deadline_ms: u64) -> Self {
-        Self::new(codes::TIMEOUT, "The call did not end before its deadline.")
+        Self::new(codes::TIMEOUT, "The call timed out: it did not end before its deadline.")
             .with_details(json!({ "deadline": deadline_ms }))
     }
 

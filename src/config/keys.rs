@@ -139,7 +139,7 @@ pub fn all() -> Vec<Key> {
         ),
         key!(
             "limits.calls_in_flight" = limits.calls_in_flight,
-            "Most calls that run at once; further ones are answered with UNAVAILABLE."
+            "Most queries and mutations that run at once, and an eighth of the most subscriptions; further ones are answered with UNAVAILABLE."
         ),
         key!(
             "limits.subscription_keep_alive" = limits.subscription_keep_alive,
@@ -154,7 +154,7 @@ pub fn all() -> Vec<Key> {
             "After so long without a sign of life a connection is asked for one; after twice as long it is closed."
         ),
         key!(size "spokes.message_bytes" = spokes.message_bytes, "Largest message."),
-        key!(size "spokes.buffer_bytes" = spokes.buffer_bytes, "Most bytes that wait for a connection to read them; then it is cut off."),
+        key!(size "spokes.buffer_bytes" = spokes.buffer_bytes, "Most bytes that wait for a connection to read them, then it is cut off; and of the input of its running requests."),
         key!("spokes.requests" = spokes.requests, "Most requests of a connection that run at once."),
         key!("spokes.calls" = spokes.calls, "Most calls that wait for a spoke's answer."),
         key!("spokes.operations" = spokes.operations, "Most operations of a spoke."),

@@ -156,7 +156,7 @@ pub struct Limits {
     pub connections: usize,
     /// Longest time a call may take, unless its operation declares a shorter one.
     pub call_timeout: Duration,
-    /// Most calls that run at once; further ones are answered with UNAVAILABLE.
+    /// Most queries and mutations that run at once, and an eighth of the most subscriptions; further ones are answered with UNAVAILABLE.
     pub calls_in_flight: u64,
     /// How often a silent subscription sends a comment, so that proxies keep it open.
     pub subscription_keep_alive: Duration,
@@ -189,7 +189,7 @@ pub struct Spokes {
     pub heartbeat: Duration,
     /// Largest message.
     pub message_bytes: usize,
-    /// Most bytes that wait for a connection to read them; then it is cut off.
+    /// Most bytes that wait for a connection to read them, then it is cut off; and of the input of its running requests.
     pub buffer_bytes: usize,
     /// Most requests of a connection that run at once.
     pub requests: usize,

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, io, os::fd::AsRawFd, process::Stdio, time::Dura
 use cap_std::fs::Dir;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// Variables that programs see beside those of the call; keys and the like stay with the spoke.
 const PASSED_ON: [&str; 8] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "USER", "SHELL", "TZ"];
@@ -33,6 +34,9 @@ pub(super) fn command(program: &str, folder: &Dir, place: &std::path::Path) -> C
 pub(super) struct Group {
     child: Option<Child>,
     leader: Option<Pid>,
+    /// Whoever waits for these waits for the group's end too.
+    tasks: TaskTracker,
+    _counted: TaskTrackerToken,
 }
 
 impl Group {
@@ -41,12 +45,13 @@ impl Group {
         command: &mut Command,
         env: &BTreeMap<String, String>,
         stdin: bool,
+        tasks: &TaskTracker,
     ) -> io::Result<Self> {
         command.envs(env).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.stdin(if stdin { Stdio::piped() } else { Stdio::null() });
         let child = command.spawn()?;
         let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { child: Some(child), leader })
+        Ok(Self { child: Some(child), leader, tasks: tasks.clone(), _counted: tasks.token() })
     }
 
     /// Number of the first process.
@@ -72,7 +77,7 @@ impl Drop for Group {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let leader = self.leader.take();
-            runtime.spawn(finish(Some(child), leader));
+            self.tasks.spawn_on(finish(Some(child), leader), &runtime);
         } else if let Some(leader) = self.leader {
             let _ = kill_process_group(leader, Signal::KILL);
         }

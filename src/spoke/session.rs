@@ -108,6 +108,15 @@ impl Service for Served {
     }
 }
 
+/// How it went so far.
+#[derive(Default)]
+struct Tries {
+    /// Since it was last registered.
+    failures: u32,
+    /// It was, at least once.
+    registered: bool,
+}
+
 /// Why one connection ended.
 enum Over {
     Fatal(GaveUp),
@@ -127,20 +136,20 @@ pub async fn run(
     let endpoint = connect::endpoint(&settings.hub).map_err(GaveUp::Address)?;
     let client = connect::client(&endpoint).map_err(|error| GaveUp::Address(error.to_string()))?;
     let operations = super::describe::all(engine.registry());
-    let mut failures = 0_u32;
+    let mut tries = Tries::default();
     loop {
         let registered = |registered: Registered| {
             watch(Event::Registered(registered));
         };
         let once =
-            once(&mut settings, &client, &endpoint, &engine, &operations, &stop, &mut failures, registered);
+            once(&mut settings, &client, &endpoint, &engine, &operations, &stop, &mut tries, registered);
         let over = match Box::pin(once).await {
             None => return Ok(()),
             Some(Over::Fatal(gave_up)) => return Err(gave_up),
             Some(Over::Lost(reason)) => reason,
         };
-        let pause = pause(failures);
-        failures = failures.saturating_add(1);
+        let pause = pause(tries.failures);
+        tries.failures = tries.failures.saturating_add(1);
         watch(Event::Lost { reason: over, pause });
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return Ok(());
@@ -163,7 +172,7 @@ async fn once(
     engine: &Engine,
     operations: &[Value],
     stop: &CancellationToken,
-    failures: &mut u32,
+    tries: &mut Tries,
     registered: impl FnOnce(Registered),
 ) -> Option<Over> {
     let opened = connect::connect(client, endpoint, &settings.key, &settings.limits);
@@ -185,9 +194,13 @@ async fn once(
     };
     match welcome {
         Ok(welcome) => {
-            *failures = 0;
+            *tries = Tries { failures: 0, registered: true };
             settings.id = Some(welcome.spoke_id.clone());
             registered(welcome);
+        }
+        // The id was this spoke's a moment ago: the hub has not yet noticed that its last connection is gone.
+        Err(error) if error.code == "SPOKE_ID_TAKEN" && tries.registered => {
+            return Some(Over::Lost(format!("registering failed: {error}")));
         }
         Err(error)
             if matches!(

@@ -57,7 +57,7 @@ impl Capability {
         let (from, count) = (self.turn.fetch_add(1, Ordering::Relaxed), spokes.len());
         (0..count)
             .map(|step| &spokes[(from.wrapping_add(step)) % count])
-            .filter(|spoke| !spoke.peer.closed().is_cancelled())
+            .filter(|spoke| !spoke.is_gone())
             .filter(|spoke| !tried.iter().any(|held| Arc::ptr_eq(held, spoke)))
             .min_by(|a, b| a.load().total_cmp(&b.load()))
             .cloned()
@@ -75,7 +75,7 @@ impl ErasedHandler for Any {
         let mut tried = Vec::new();
         while let Some(spoke) = self.capability.choose(&tried) {
             let answer = forward(&spoke, &self.capability.operation, call, input.clone()).await;
-            let lost = answer.is_err() && spoke.peer.closed().is_cancelled();
+            let lost = answer.is_err() && spoke.is_gone();
             if !lost || !self.capability.operation.repeatable || tried.len() + 1 >= TRIES {
                 return answer;
             }

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 pub(crate) use register::patterns;
-pub use register::{Refused, Registration, Welcome};
+pub use register::{Offer, Refused, Registration, Welcome};
 pub use spoke::Spoke;
 
 use self::{capability::Capability, intern::Interned};
@@ -53,6 +53,7 @@ struct Inner {
     listener: OnceLock<Listener>,
     epoch: AtomicU64,
     state: Mutex<State>,
+    interned: Interned,
 }
 
 #[derive(Default)]
@@ -62,7 +63,6 @@ struct State {
     by_peer: HashMap<u64, Arc<Spoke>>,
     /// By plain id, one for each differing description.
     capabilities: HashMap<String, Vec<Arc<Capability>>>,
-    interned: Interned,
 }
 
 impl Spokes {
@@ -71,7 +71,15 @@ impl Spokes {
     pub fn new(limits: Limits) -> Self {
         // Epochs grow over restarts too, without a place to keep them.
         let epoch = AtomicU64::new(alkhub_core::call::now_ms());
-        Self { inner: Arc::new(Inner { limits, listener: OnceLock::new(), epoch, state: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                listener: OnceLock::new(),
+                epoch,
+                state: Mutex::default(),
+                interned: Interned::default(),
+            }),
+        }
     }
 
     /// The spoke of this id.
@@ -135,6 +143,7 @@ impl Spokes {
     }
 
     fn take_away(&self, state: &mut State, spoke: &Arc<Spoke>, registry: &Registry) {
+        spoke.gone.store(true, Ordering::Release);
         if state.by_id.get(&spoke.id).is_some_and(|held| Arc::ptr_eq(held, spoke)) {
             state.by_id.remove(&spoke.id);
         }
@@ -148,7 +157,7 @@ impl Spokes {
                 state.capabilities.remove(&plain);
             }
         }
-        state.interned.tidy();
+        self.inner.interned.tidy();
     }
 
     fn next_epoch(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Registering: whose id it is, what of its operations is usable, and all of it in place at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use alkhub_core::{
     Identity, Peer, Registry,
@@ -12,16 +12,26 @@ use serde_json::{Map, Value};
 
 use super::{DISCONNECTED, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals};
 
+/// So many times the operations that a spoke may have are read, in search of usable ones.
+const MOST_USELESS: usize = 8;
+
 /// What a spoke asks for.
 pub struct Registration {
     /// The id that it would like.
     pub spoke_id: Option<String>,
     /// What kind of machine it is.
     pub kind: String,
-    /// Descriptions of its operations.
-    pub operations: Vec<Value>,
+    /// What it offers, as far as it can be used.
+    pub offer: Offer,
     /// Free data.
     pub metadata: Option<Map<String, Value>>,
+}
+
+/// The operations that can be called, and what is wrong with the others.
+pub struct Offer {
+    operations: Vec<Arc<Registered>>,
+    /// Ids with what is wrong.
+    rejected: Vec<(String, String)>,
 }
 
 /// What it got.
@@ -74,7 +84,7 @@ impl Spokes {
         {
             return Err(Refused::Taken);
         }
-        let (operations, rejected) = self.usable(&mut state, &wanted.operations, registry);
+        let Offer { operations, rejected } = wanted.offer;
         let accepted = operations.iter().map(|operation| operation.plain_id()).collect();
         let spoke = Arc::new(Spoke {
             id,
@@ -86,6 +96,7 @@ impl Spokes {
             peer: peer.clone(),
             operations,
             vitals: Mutex::new(Vitals::default()),
+            gone: AtomicBool::new(false),
         });
         for old in before.iter().chain(&other) {
             state.by_peer.remove(&old.peer.number());
@@ -94,6 +105,10 @@ impl Spokes {
         self.put_in_place(&mut state, &spoke, registry);
         drop(state);
         peer.name_end(DISCONNECTED);
+        if let Some(before) = before.filter(|before| before.id != spoke.id) {
+            self.tell("spoke.disconnected", &before);
+        }
+        self.tell("spoke.connected", &spoke);
         if let Some(other) = other {
             tracing::info!(spoke = &*other.id, "replaced by a newer connection");
             other.peer.close(4409, "replaced by a newer connection of this spoke");
@@ -103,7 +118,6 @@ impl Spokes {
         if peer.closed().is_cancelled() {
             self.leave(peer, registry);
         }
-        self.tell("spoke.connected", &spoke);
         Ok(Welcome { spoke, accepted, rejected })
     }
 
@@ -130,21 +144,17 @@ impl Spokes {
         state.by_id.insert(spoke.id.clone(), spoke.clone());
     }
 
-    /// The operations that can be called, and what is wrong with the others.
-    fn usable(
-        &self,
-        state: &mut State,
-        specs: &[Value],
-        registry: &Registry,
-    ) -> (Vec<Arc<Registered>>, Vec<(String, String)>) {
+    /// Reads descriptions and compiles their schemas, which takes a while: not for a thread that others wait for.
+    #[must_use]
+    pub fn read(&self, specs: &[Value], registry: &Registry) -> Offer {
         let limits = self.inner.limits;
         let (mut usable, mut rejected) = (Vec::<Arc<Registered>>::new(), Vec::new());
         let mut seen = std::collections::HashSet::new();
         for (index, spec) in specs.iter().enumerate() {
-            let read = if usable.len() >= limits.operations {
+            let read = if usable.len() >= limits.operations || index >= limits.operations * MOST_USELESS {
                 Err(format!("a spoke may register {} operations", limits.operations))
             } else {
-                state.interned.read(&spec.to_string(), limits.spec)
+                self.inner.interned.read(&spec.to_string(), limits.spec)
             };
             let checked = read.and_then(|operation| {
                 let id = operation.plain_id();
@@ -161,7 +171,7 @@ impl Spokes {
                 Err(reason) => rejected.push((named(spec, index), reason)),
             }
         }
-        (usable, rejected)
+        Offer { operations: usable, rejected }
     }
 }
 

@@ -1,6 +1,9 @@
 //! One connected spoke.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use alkhub_api::shared;
 use alkhub_core::{Peer, registry::Registered};
@@ -35,6 +38,8 @@ pub struct Spoke {
     /// What it offers.
     pub operations: Vec<Arc<Registered>>,
     pub(super) vitals: Mutex<Vitals>,
+    /// It was taken away, though its connection may still be ending.
+    pub(super) gone: AtomicBool,
 }
 
 impl Spoke {
@@ -47,6 +52,12 @@ impl Spoke {
     /// Keeps what it said of itself.
     pub fn note(&self, load: Option<f64>, status: Option<String>) {
         *self.vitals.lock() = Vitals { load, status };
+    }
+
+    /// Whether nothing more is to be expected of it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire) || self.peer.closed().is_cancelled()
     }
 
     /// How busy it is: calls that wait for it, and what it says of other work.

@@ -112,3 +112,106 @@ async fn working_trees_come_and_go_and_changes_are_not_lost() {
     assert!(!base.root().join(&path).exists());
     assert_eq!(base.code("worktree.create", json!({ "branch": "../../escape" })).await, "VALIDATION_ERROR");
 }
+
+/// Runs git as whoever owns the machine would.
+fn git(folder: &std::path::Path, arguments: &[&str]) {
+    let done =
+        std::process::Command::new("git").args(arguments).current_dir(folder).output().expect("git runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[tokio::test]
+async fn programs_that_the_settings_of_a_repository_name_do_not_run() {
+    let base = repository().await;
+    let root = base.root();
+    base.write("run.sh", "#!/bin/sh\ntouch \"$(dirname \"$0\")/ran\"\nexec cat\n");
+    std::fs::set_permissions(root.join("run.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("set");
+    let program = root.join("run.sh");
+    let program = program.to_str().expect("UTF-8");
+    for (name, value) in [
+        ("filter.a=b.clean", program),
+        ("filter.a=b.smudge", program),
+        ("filter.a=b.required", "true"),
+        ("log.showSignature", "true"),
+        ("gpg.program", program),
+        ("gc.recentObjectsHook", program),
+    ] {
+        git(&root, &["config", name, value]);
+    }
+    base.write(".gitattributes", "*.txt filter=a=b\n");
+    base.write("a.txt", "changed\n");
+    assert!(base.call("git.diff", json!({})).await["diff"].to_string().contains("+changed"));
+    base.call("git.status", json!({})).await;
+    base.call("git.commit", json!({ "message": "m", "all": true })).await;
+    base.call("git.log", json!({})).await;
+    base.call("git.branch", json!({ "create": "x", "checkout": "x" })).await;
+    base.call("worktree.create", json!({ "branch": "y" })).await;
+    assert!(!root.join("ran").exists());
+}
+
+#[tokio::test]
+async fn git_stays_below_the_root() {
+    let base = repository().await;
+    let (root, outside) = (base.root(), base.place.path().join("outside"));
+    std::fs::create_dir(&outside).expect("made");
+    std::fs::write(outside.join("secret.txt"), "the secret\n".repeat(100_000)).expect("written");
+    git(&outside, &["init", "--quiet"]);
+    git(
+        &outside,
+        &[
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@y",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message",
+            "hidden",
+        ],
+    );
+    // Files are no commits, also where there is one that is called `--`.
+    base.write("--", &"x\n".repeat(600_000));
+    let secret = outside.join("secret.txt");
+    let secret = secret.to_str().expect("UTF-8");
+    for input in [
+        json!({ "from": secret }),
+        json!({ "from": secret, "to": "HEAD" }),
+        json!({ "from": "HEAD", "to": secret }),
+    ] {
+        assert_eq!(base.code("git.diff", input).await, "GIT_FAILED");
+    }
+    // A working tree goes where nothing is, not even a link.
+    std::fs::create_dir(base.place.path().join("empty")).expect("made");
+    std::fs::create_dir_all(root.join(".worktrees")).expect("made");
+    std::os::unix::fs::symlink("../../empty", root.join(".worktrees/led")).expect("linked");
+    assert_ne!(base.answer("worktree.create", json!({ "branch": "led" })).await.status, 200);
+    assert_eq!(std::fs::read_dir(base.place.path().join("empty")).expect("there").count(), 0);
+    // Neither the settings nor the place of the repository lead out.
+    git(&root, &["config", "core.worktree", outside.to_str().expect("UTF-8")]);
+    assert_eq!(base.code("git.status", json!({})).await, "GIT_FAILED");
+    std::fs::rename(root.join(".git"), base.place.path().join("away")).expect("moved");
+    std::os::unix::fs::symlink("../outside/.git", root.join(".git")).expect("linked");
+    for (operation, input) in [("git.log", json!({})), ("git.show", json!({})), ("git.status", json!({}))] {
+        assert_eq!(base.code(operation, input).await, "GIT_FAILED", "{operation}");
+    }
+    std::fs::remove_file(root.join(".git")).expect("removed");
+    std::fs::write(root.join(".git"), "gitdir: ../outside/.git\n").expect("written");
+    assert_eq!(base.code("git.log", json!({})).await, "GIT_FAILED");
+}
+
+#[tokio::test]
+async fn no_link_leads_into_what_git_keeps() {
+    let base = repository().await;
+    std::os::unix::fs::symlink(".git", base.root().join("link")).expect("linked");
+    let before = base.read(".git/config");
+    for path in ["link/config", "link/hooks/new/post-checkout", ".GIT/config"] {
+        let input = json!({ "path": path, "content": "x", "createParents": true });
+        assert_ne!(base.answer("fs.write", input).await.status, 200, "{path}");
+    }
+    let edit = json!({ "path": "link/config", "edits": [{ "old": "Somebody", "new": "x" }] });
+    assert_ne!(base.answer("fs.edit", edit).await.status, 200);
+    assert_eq!(base.read(".git/config"), before);
+    assert!(!base.root().join(".git/hooks/new").exists());
+}

@@ -100,3 +100,43 @@ async fn a_hub_that_goes_away_ends_what_it_asked_for() {
     stream.abort();
     until("it is gone", Duration::from_secs(60), async || !runs(&pid)).await;
 }
+
+#[tokio::test]
+async fn a_spoke_that_stops_leaves_nothing_running() {
+    let mut base = Base::start().await;
+    let body = json!({ "operationId": "dev.shell.exec", "input": { "command": STUBBORN } });
+    let request = base.hub.request(reqwest::Method::POST, "/api/subscribe").json(&body);
+    let stream = tokio::spawn(crate::support::hub::Answer::of(request));
+    let pid = pid(&base).await;
+    crate::cli::program::interrupt(&base.spoke);
+    let status = crate::cli::program::end(&mut base.spoke);
+    // By the time it is gone, not some time after.
+    assert!(status.success() && !runs(&pid), "{status}");
+    stream.abort();
+}
+
+#[tokio::test]
+async fn output_waits_for_a_reader_who_takes_his_time() {
+    let base = Base::start().await;
+    let mut reader = crate::support::wire::Wire::connect(&base.hub).await;
+    let input = json!({ "command": "seq 1 20000" });
+    let request =
+        json!({ "requestId": "slow", "operationId": "dev.shell.exec", "input": input, "window": 1 });
+    reader.send("call.requested", request).await;
+    let mut items = Vec::new();
+    loop {
+        let message = reader.next().await;
+        if message["type"] == "call.completed" {
+            break;
+        }
+        assert_eq!(message["type"], "call.responded", "{message}");
+        items.push(message["payload"]["output"]["data"].clone());
+        if items.len() == 3 {
+            // Longer than the spoke waits for children that hold the output open.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+        reader.send("call.credit", json!({ "requestId": "slow", "items": 1 })).await;
+    }
+    assert_eq!(text(&items, "stdout").lines().count(), 20_000);
+    assert_eq!(items.last().expect("an end")["code"], 0);
+}

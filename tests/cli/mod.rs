@@ -4,6 +4,6 @@ mod calling;
 mod configuring;
 mod doctor;
 mod keys;
-mod program;
+pub(crate) mod program;
 mod spoke;
 mod usage;

@@ -122,13 +122,13 @@ impl Drop for HubProcess {
 }
 
 /// Sends Ctrl-C, as a terminal does.
-pub(super) fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
 }
 
 /// Waits for the end.
-pub(super) fn end(child: &mut Child) -> ExitStatus {
+pub(crate) fn end(child: &mut Child) -> ExitStatus {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("waits") {

@@ -180,7 +180,8 @@ async fn frames_after_a_close_frame_are_not_looked_at() {
             bytes.extend([0, 0, 0, 0]);
             bytes.extend(request);
             evil.socket.get_mut().write_all(&bytes).await.expect("sent");
-            assert!(matches!(evil.closed().await, Some(1000) | None));
+            // It is answered in kind (RFC 6455 section 5.5.1).
+            assert_eq!(evil.closed().await, Some(1000));
         })
         .await;
     })

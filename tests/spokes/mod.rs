@@ -4,6 +4,7 @@ mod asked;
 mod composing;
 mod connecting;
 mod described;
+mod edges;
 mod faults;
 mod registering;
 mod routing;

@@ -94,7 +94,8 @@ impl Request {
 pub struct Limits {
     /// Timeout of queries and mutations that declare none.
     pub call_timeout: Duration,
-    /// Calls that may run at once; more are answered with UNAVAILABLE.
+    /// Queries and mutations that may run at once; more are answered with UNAVAILABLE. So are more than eight times as
+    /// many subscriptions, which for most of their time only wait.
     pub calls_in_flight: u64,
 }
 
@@ -103,6 +104,9 @@ impl Default for Limits {
         Self { call_timeout: Duration::from_secs(60), calls_in_flight: 4096 }
     }
 }
+
+/// Subscriptions that may run for each query or mutation that may.
+const STREAMS: u64 = 8;
 
 /// Runs calls. Cheap to clone.
 #[derive(Clone)]
@@ -115,6 +119,8 @@ struct Inner {
     limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     running: AtomicU64,
+    /// How many of those that run are subscriptions.
+    streams: AtomicU64,
     total: AtomicU64,
 }
 
@@ -122,8 +128,8 @@ impl Engine {
     /// An engine over these operations.
     #[must_use]
     pub fn new(registry: Registry, limits: Limits, observers: Vec<Arc<dyn Observer>>) -> Self {
-        let (running, total) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { registry, limits, observers, running, total }) }
+        let [running, streams, total] = [const { AtomicU64::new(0) }; 3];
+        Self { inner: Arc::new(Inner { registry, limits, observers, running, streams, total }) }
     }
 
     /// The operations.
@@ -136,6 +142,17 @@ impl Engine {
     #[must_use]
     pub fn running(&self) -> u64 {
         self.inner.running.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether there are as many calls of a kind as there may be, with this one.
+    fn is_full(&self, kind: crate::Kind) -> bool {
+        use std::sync::atomic::Ordering::Relaxed;
+        let (running, streams) = (self.inner.running.load(Relaxed), self.inner.streams.load(Relaxed));
+        let most = self.inner.limits.calls_in_flight;
+        match kind {
+            crate::Kind::Subscription => streams > most.saturating_mul(STREAMS),
+            _ => running.saturating_sub(streams) > most,
+        }
     }
 
     /// Calls begun since the start.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Call, CallError, error::codes};
+use crate::{Call, CallError, Kind, error::codes};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,9 @@ impl Running {
         let inner = &call.inner.engine.inner;
         inner.running.fetch_add(1, Relaxed);
         inner.total.fetch_add(1, Relaxed);
+        if call.kind() == Kind::Subscription {
+            inner.streams.fetch_add(1, Relaxed);
+        }
         inner.observers.iter().for_each(|observer| observer.started(&call));
         Self { call, begun: Instant::now(), reported: false }
     }
@@ -72,6 +75,9 @@ impl Running {
         }
         let inner = &self.call.inner.engine.inner;
         inner.running.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        if self.call.kind() == Kind::Subscription {
+            inner.streams.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        }
         let elapsed = self.begun.elapsed();
         inner.observers.iter().for_each(|observer| observer.ended(&self.call, outcome, elapsed));
     }

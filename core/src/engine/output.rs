@@ -17,10 +17,15 @@ pub struct Output {
 /// As much of an envelope as tells that it is one (upstream reference section 2.5: lenient on purpose).
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "written")]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     meta: Meta<'a>,
+}
+
+/// Also null is data; only what is not there is none.
+fn written<'de: 'a, 'a, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -39,7 +44,11 @@ impl Output {
     /// An envelope as it came from elsewhere; `None` where the text is none.
     #[must_use]
     pub fn enveloped(envelope: Bytes) -> Option<Self> {
-        let data = inside(&envelope)?;
+        let Some(data) = inside(&envelope)? else {
+            // What JavaScript writes of `{data: undefined, meta}`; everyone after us gets to see both keys.
+            let whole = [b"{\"data\":null,", &envelope[1..]].concat();
+            return Some(Self { data: Bytes::from_static(b"null"), envelope: Some(whole.into()) });
+        };
         Some(Self { data, envelope: Some(envelope) })
     }
 
@@ -76,8 +85,8 @@ impl Output {
     }
 }
 
-/// The `data` of an envelope, as a part of the same bytes; missing data is null.
-fn inside(text: &Bytes) -> Option<Bytes> {
+/// The `data` of an envelope, as a part of the same bytes, if it has any; `None` where the text is no envelope.
+fn inside(text: &Bytes) -> Option<Option<Bytes>> {
     if text.first() != Some(&b'{') {
         return None;
     }
@@ -85,5 +94,5 @@ fn inside(text: &Bytes) -> Option<Bytes> {
     if !["local", "http", "mcp"].contains(&&*envelope.meta.source) {
         return None;
     }
-    Some(envelope.data.map_or(Bytes::from_static(b"null"), |data| text.slice_ref(data.get().as_bytes())))
+    Some(envelope.data.map(|data| text.slice_ref(data.get().as_bytes())))
 }

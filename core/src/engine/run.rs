@@ -1,6 +1,6 @@
 //! Running one call: from its request to its answer.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, sync::atomic::Ordering};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use tokio::time::timeout_at;
@@ -65,7 +65,7 @@ impl Engine {
     async fn admitted(&self, entry: &Entry, running: &Running, input: Input) -> Result<Answer, CallError> {
         let call = running.call();
         entry.access().check(entry.id(), call.identity())?;
-        if self.inner.running.load(Ordering::Relaxed) > self.inner.limits.calls_in_flight {
+        if self.is_full(entry.kind()) {
             let mut error = CallError::new(
                 crate::error::codes::UNAVAILABLE,
                 "The hub runs as many calls as it may; try again.",

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// So many answers may come too late before it is worth a line.
+const MANY: u64 = 100;
+
 /// A kind of fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
@@ -28,9 +31,12 @@ impl Faults {
         }
     }
 
-    /// Counts what is not worth a line, such as answers that came too late.
-    pub(super) fn count(&self, fault: Fault) {
-        self.0[fault as usize].fetch_add(1, Ordering::Relaxed);
+    /// Counts what is not worth a line, such as answers that came too late, up to where it is no accident any more.
+    pub(super) fn count(&self, fault: Fault, peer: u64) {
+        let before = self.0[fault as usize].fetch_add(1, Ordering::Relaxed);
+        if before == MANY {
+            tracing::warn!(peer, kind = ?fault, "a peer goes on answering what was not asked; further ones are counted only");
+        }
     }
 
     /// How many there were of each kind.

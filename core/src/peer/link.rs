@@ -77,6 +77,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(peer: Peer, socket: W
         End::Unwelcome => Some((4401, "the key is not valid any more")),
         _ => None,
     };
+    if matches!(end, End::Closed(_)) {
+        // The other end's close frame is answered with one, which is waiting to be sent (RFC 6455 section 5.5.1).
+        let _ = tokio::time::timeout(FAREWELL, sink.flush()).await;
+    }
     if let Some((code, reason)) = farewell {
         let close = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
         let _ = tokio::time::timeout(FAREWELL, sink.send(Frame::Close(Some(close)))).await;

@@ -77,10 +77,22 @@ struct Inner {
     /// Milliseconds from `begun` to the last sign of life.
     heard: AtomicU64,
     waiting: AtomicUsize,
+    /// Bytes of input of the requests that run here.
+    serving: AtomicUsize,
     begun: Instant,
     closed: CancellationToken,
     why: Mutex<&'static str>,
     faults: Faults,
+}
+
+/// A part of a message that is kept for longer than the message is looked at. Where the rest of the message is much
+/// larger, a copy: a slice would keep all of it.
+fn kept(message: &bytes::Bytes, part: &str) -> bytes::Bytes {
+    if message.len() > part.len() * 2 + 1024 {
+        bytes::Bytes::copy_from_slice(part.as_bytes())
+    } else {
+        message.slice_ref(part.as_bytes())
+    }
 }
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -102,6 +114,7 @@ impl Peer {
                 refusing: AtomicBool::new(false),
                 heard: AtomicU64::new(0),
                 waiting: AtomicUsize::new(0),
+                serving: AtomicUsize::new(0),
                 begun: Instant::now(),
                 closed: CancellationToken::new(),
                 why: Mutex::new("disconnected"),
@@ -145,8 +158,9 @@ impl Peer {
         *self.inner.why.lock() = reason;
     }
 
-    /// Ends the connection in order: what is queued is sent, then a close frame.
+    /// Ends the connection in order: what is queued is sent, then a close frame. Nothing new is begun for it.
     pub fn close(&self, code: u16, reason: &str) {
+        self.refuse_new();
         self.inner.outbox.push_close(code, reason);
     }
 

@@ -55,7 +55,7 @@ impl Peer {
             uuid::Uuid::try_parse(request_id).ok().and_then(|id| self.inner.pending.lock().remove(&id));
         if taken.is_none() {
             // Most often an answer that came after its call was given up, which nobody is to blame for.
-            self.inner.faults.count(Fault::Unasked);
+            self.inner.faults.count(Fault::Unasked, self.inner.number);
         }
         taken
     }
@@ -63,12 +63,12 @@ impl Peer {
     /// `call.responded`: the answer of a call, or the next item of a stream. `frame` is where it was read from.
     pub(super) fn responded(&self, responded: &Responded<'_>, frame: &Bytes) {
         let Ok(id) = uuid::Uuid::try_parse(&responded.request_id) else {
-            return self.inner.faults.count(Fault::Unasked);
+            return self.inner.faults.count(Fault::Unasked, self.inner.number);
         };
-        let output = frame.slice_ref(responded.output.get().as_bytes());
+        let output = super::kept(frame, responded.output.get());
         let mut pending = self.inner.pending.lock();
         match pending.get(&id) {
-            None => self.inner.faults.count(Fault::Unasked),
+            None => self.inner.faults.count(Fault::Unasked, self.inner.number),
             Some(Pending { kind: Waiting::Call(_), .. }) => {
                 let waiting = pending.remove(&id);
                 drop(pending);

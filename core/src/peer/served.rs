@@ -33,6 +33,8 @@ pub(super) struct Served {
     /// Items of a subscription that may be sent; `None` where the other end sets no bound.
     credit: Option<Arc<Semaphore>>,
     id: Uuid,
+    /// Of its input.
+    bytes: usize,
 }
 
 impl Served {
@@ -78,12 +80,13 @@ impl Peer {
     ) -> Result<Option<Wanted>, CallError> {
         let limits = &self.inner.limits;
         if self.inner.refusing.load(Ordering::Acquire) {
-            let mut error = CallError::new(codes::UNAVAILABLE, "The hub is stopping; connect again.");
+            let mut error =
+                CallError::new(codes::UNAVAILABLE, "This connection is about to end; connect again.");
             error.retry_after = Some(1);
             return Err(error);
         }
-        let input =
-            wanted.input.map_or(Bytes::from_static(b"{}"), |raw| frame.slice_ref(raw.get().as_bytes()));
+        let input = wanted.input.map_or(Bytes::from_static(b"{}"), |raw| super::kept(frame, raw.get()));
+        let bytes = input.len();
         let input = Input::Text { json: input, depth: limits.json_depth };
         let mut request = match wanted.parent_request_id.as_deref().and_then(|id| self.parent(id)) {
             Some(Parent::Call(call)) => call.child(input)?,
@@ -119,19 +122,21 @@ impl Peer {
             );
             return Ok(None);
         }
-        if served.len() >= limits.served {
+        let waiting = self.inner.serving.load(Ordering::Relaxed);
+        if served.len() >= limits.served || (waiting > 0 && waiting + bytes > limits.buffer_hard) {
             drop(served);
             self.inner.faults.note(Fault::Excess, self.inner.number, "more requests at once than are served");
             let mut error = CallError::new(
                 codes::RATE_LIMITED,
                 format!(
-                    "More than {} requests of this connection run already; wait for answers.",
-                    limits.served
+                    "As many requests of this connection run as may, {} or {} bytes of input; wait for answers.",
+                    limits.served, limits.buffer_hard
                 ),
             );
             error.retry_after = Some(1);
             return Err(error);
         }
+        self.inner.serving.fetch_add(bytes, Ordering::Relaxed);
         served.insert(
             request_id.clone(),
             Served {
@@ -139,6 +144,7 @@ impl Peer {
                 unwanted: unwanted.clone(),
                 credit: credit.clone(),
                 id: request.id,
+                bytes,
             },
         );
         drop(served);
@@ -167,11 +173,20 @@ impl Peer {
 
     async fn serve(&self, wanted: Wanted) {
         let Wanted { request_id, operation_id, claimed, mut request, unwanted, credit, idle } = wanted;
-        let flow = Sending { credit, unwanted: unwanted.clone(), cancel: request.cancel.clone(), idle };
+        let mut flow = Sending {
+            credit,
+            unwanted: unwanted.clone(),
+            cancel: request.cancel.clone(),
+            idle,
+            deadline: request.deadline,
+        };
         let answer = async {
             let service = &self.inner.service;
             request.caller = service.identify(self, claimed).await?;
             let entry = service.engine().find(&operation_id, request.caller.as_deref())?;
+            if let Some(own) = entry.timeout().map(Deadline::after) {
+                flow.deadline = Some(flow.deadline.map_or(own, |deadline| deadline.min(own)));
+            }
             service.engine().dispatch(entry, request).await
         };
         // Boxed: the task lives as long as the call, and most of it is the engine's future.
@@ -183,7 +198,9 @@ impl Peer {
             Ok(Answer::Stream(items)) => Some(self.stream(&request_id, &operation_id, items, flow).await),
             Err(error) => Some(protocol::failed(&request_id, &error)),
         };
-        self.inner.served.lock().remove(&request_id);
+        if let Some(served) = self.inner.served.lock().remove(&request_id) {
+            self.inner.serving.fetch_sub(served.bytes, Ordering::Relaxed);
+        }
         if let Some(frame) = end.filter(|_| !unwanted.load(Ordering::Acquire)) {
             let _ = self.send(frame);
         }
@@ -202,6 +219,8 @@ impl Peer {
                 tokio::select! {
                     permit = credit.acquire() => permit.map(tokio::sync::SemaphorePermit::forget).unwrap_or_default(),
                     () = flow.cancel.cancelled() => {}
+                    // The stream itself says that its time is over, once it is asked.
+                    () = over(flow.deadline) => {}
                 }
             }
             self.inner.outbox.room().await;
@@ -265,6 +284,15 @@ struct Sending {
     unwanted: Arc<AtomicBool>,
     cancel: CancellationToken,
     idle: Option<Duration>,
+    deadline: Option<Deadline>,
+}
+
+/// Waits for a deadline; for ever where there is none.
+async fn over(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.at()).await,
+        None => std::future::pending().await,
+    }
 }
 
 enum Parent {

@@ -40,8 +40,8 @@ pub struct Requested<'a> {
     /// Input as it is written; absent counts as an empty object.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub input: Option<&'a RawValue>,
-    /// The call that makes this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The call that makes this one. What is no text is none, as an id that nobody knows would be.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub parent_request_id: Option<String>,
     /// Milliseconds since the Unix epoch; 0 is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,8 +49,8 @@ pub struct Requested<'a> {
     /// Of a subscription: most milliseconds between two items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<f64>,
-    /// On behalf of whom. Believed only where the sender is the hub.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// On behalf of whom. Believed only where the sender is the hub, so that its form is nobody else's fault.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// Free data for the handler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +58,16 @@ pub struct Requested<'a> {
     /// Of a subscription: so many items may be sent before `call.credit` allows more (ours). Absent means no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u32>,
+}
+
+/// A value of the wrong form counts as absent.
+fn lenient<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    let text = Option::<&RawValue>::deserialize(from)?;
+    Ok(text.and_then(|text| serde_json::from_str(text.get()).ok()))
 }
 
 /// `call.responded`

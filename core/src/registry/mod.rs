@@ -23,6 +23,9 @@ use crate::{
     spec::Descriptor,
 };
 
+/// Operations up to which a mistyped id is compared with all.
+const MOST_COMPARED: usize = 2000;
+
 /// All operations by id. Reads take no exclusive lock; [`Registry::generation`] changes whenever the set does.
 #[derive(Default)]
 pub struct Registry {
@@ -146,7 +149,8 @@ impl Registry {
     /// The visible id that is nearest to a mistyped one.
     #[must_use]
     pub fn nearest(&self, id: &str, caller: Option<&Identity>) -> Option<String> {
-        if id.len() > 100 {
+        // Comparing with all takes a while where there are many, and a caller can ask often.
+        if id.len() > 100 || self.len() > MOST_COMPARED {
             return None;
         }
         let best = self

@@ -19,11 +19,15 @@ impl Handle<Register> for Hub {
             )
             .into());
         };
+        let (spokes, engine) = (self.spokes.clone(), cx.engine().clone());
+        let specs = input.operations.unwrap_or_default();
+        let offer = tokio::task::spawn_blocking(move || spokes.read(&specs, engine.registry()));
+        let offer = offer.await.map_err(|error| CallError::internal(&error))?;
         let asked = input.spoke_id.clone().unwrap_or_default();
         let registration = Registration {
             spoke_id: input.spoke_id,
             kind: input.spoke_type,
-            operations: input.operations.unwrap_or_default(),
+            offer,
             metadata: input.metadata,
         };
         let welcome = self

@@ -66,11 +66,15 @@ impl Root {
         self.dir().open_dir(clean(path)).map_err(|error| Fail::of(path, &error))
     }
 
-    /// Makes the folders above a path.
+    /// Makes the folders above a path at which nothing is, not even a link.
     ///
     /// # Errors
-    /// Why they cannot be made.
-    pub fn make_parents(&self, path: &str) -> Result<(), Fail> {
+    /// Why they cannot be made, or that something is there.
+    pub fn make_room(&self, path: &str) -> Result<(), Fail> {
+        replace::refuse_git(path, clean(path))?;
+        if self.dir().symlink_metadata(clean(path)).is_ok() {
+            return Err(Fail::refused(path, "something is there already"));
+        }
         let above = clean(path)
             .parent()
             .filter(|above| !above.as_os_str().is_empty())

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    os::fd::AsRawFd,
     path::Path,
 };
 
@@ -73,17 +74,18 @@ impl Root {
     fn put(&self, path: &str, content: &[u8], only_new: bool, create_parents: bool) -> Result<(), Fail> {
         let fail = |error: io::Error| Fail::of(path, &error);
         let whole = clean(path);
-        if whole.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
-            // What stands in there can make git run programs, which only `shell.exec` may.
-            return Err(Fail::refused(path, "what is in .git is changed by git alone"));
-        }
+        refuse_git(path, whole)?;
         let name = whole.file_name().ok_or_else(|| Fail::refused(path, "it is a folder"))?;
         let above =
             whole.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         if create_parents {
+            let there = above.ancestors().find_map(|part| self.dir().canonicalize(part).ok());
+            refuse_git(path, &there.unwrap_or_default())?;
             self.dir().create_dir_all(above).map_err(fail)?;
         }
         let folder = self.dir().open_dir(above).map_err(fail)?;
+        // The folder that was opened, whatever link led to it.
+        refuse_git(path, &where_is(&folder).or_else(|_| self.dir().canonicalize(above)).map_err(fail)?)?;
         let permissions = match folder.symlink_metadata(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(fail(error)),
@@ -111,6 +113,19 @@ impl Root {
         let _ = folder.open(".").and_then(|folder| folder.sync_all());
         Ok(())
     }
+}
+
+/// What stands in `.git` can make git run programs, which only `shell.exec` may.
+pub(super) fn refuse_git(path: &str, leads_to: &Path) -> Result<(), Fail> {
+    if leads_to.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
+        return Err(Fail::refused(path, "what is in .git is changed by git alone"));
+    }
+    Ok(())
+}
+
+/// Where an opened folder is; where the system tells.
+fn where_is(folder: &Dir) -> io::Result<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd()))
 }
 
 fn fill(folder: &Dir, name: &str, content: &[u8], permissions: Option<Permissions>) -> io::Result<()> {

@@ -89,12 +89,15 @@ impl Walk<'_> {
         let mut names: Vec<(String, FileType)> = match folder.entries() {
             Ok(entries) => entries
                 .flatten()
-                .take(MOST_NAMES)
+                .take(MOST_NAMES + 1)
                 .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.file_type().ok()?)))
                 .collect(),
             Err(error) if depth == 1 => return Err(Fail::of(prefix, &error)),
             Err(_) => Vec::new(),
         };
+        if names.len() > MOST_NAMES {
+            return Err(Fail::refused(prefix, &format!("it has more than {MOST_NAMES} entries")));
+        }
         names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         for (name, kind) in names {
             if self.cancel.is_cancelled() {

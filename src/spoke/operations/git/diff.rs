@@ -3,7 +3,7 @@
 use alkhub_api::git::diff::{Diff, Error, Input, Output};
 use alkhub_core::{Call, CallError, Handle};
 
-use crate::spoke::{Spoke, git::revision};
+use crate::spoke::{Spoke, git::commit};
 
 impl Handle<Diff> for Spoke {
     async fn handle(&self, _cx: &Call, input: Input) -> Result<Output, Error> {
@@ -12,15 +12,17 @@ impl Handle<Diff> for Spoke {
         if input.staged {
             arguments.push("--cached");
         }
-        arguments.push("--end-of-options");
-        match (&input.from, &input.to) {
-            (Some(from), Some(to)) => {
-                arguments.extend([revision("/from", from)?, revision("/to", to)?]);
-            }
-            (Some(from), None) => arguments.push(revision("/from", from)?),
-            (None, Some(_)) => return Err(CallError::fault("/to", "needs `from`").into()),
-            (None, None) => {}
+        if input.from.is_none() && input.to.is_some() {
+            return Err(CallError::fault("/to", "needs `from`").into());
         }
+        // By their ids: two names that git does not know it would take for files, also outside of the repository.
+        let mut commits = Vec::new();
+        for (pointer, name) in [("/from", &input.from), ("/to", &input.to)] {
+            if let Some(name) = name {
+                commits.push(commit(self, &input.path, pointer, name).await?);
+            }
+        }
+        arguments.extend(commits.iter().map(String::as_str));
         arguments.push("--");
         arguments.extend(input.files.iter().flatten().map(String::as_str));
         let printed = self.git(&input.path, &arguments).await?;

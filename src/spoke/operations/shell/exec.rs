@@ -30,7 +30,7 @@ impl Subscribe<Exec> for Spoke {
         let (folder, place) = blocking(move || Ok((root.folder(&cwd)?, root.place(&cwd)?))).await?;
         let mut shell = command("/bin/sh", &folder, &place);
         shell.arg("-c").arg(&input.command);
-        let group = Group::start(&mut shell, &input.env.unwrap_or_default(), input.stdin.is_some())
+        let group = Group::start(&mut shell, &input.env.unwrap_or_default(), input.stdin.is_some(), &self.tasks)
             .map_err(|error| CallError::from(Fail::refused(&input.cwd, &format!("no shell could be started: {error}"))))?;
         let (sender, items) = mpsc::channel(WAITING);
         let until = Instant::now() + Duration::from_millis(input.timeout_ms.unsigned_abs());
@@ -45,6 +45,12 @@ impl Subscribe<Exec> for Spoke {
 
 fn item(kind: OutputKind) -> Output {
     Output { kind, code: None, pid: None, signal: None, text: None, timed_out: None }
+}
+
+fn send(room: &mut Option<mpsc::Permit<'_, Output>>, kind: OutputKind, text: String) {
+    if let Some(room) = room.take() {
+        room.send(Output { text: Some(text), ..item(kind) });
+    }
 }
 
 /// Passes on what the command prints, until it has ended, its time is over, or nobody listens.
@@ -62,27 +68,33 @@ async fn attend(mut group: Group, stdin: Option<String>, until: Instant, sender:
         return;
     }
     let (mut ended, mut timed_out) = (false, false);
-    let mut linger = until;
+    let (mut linger, mut room) = (until, None);
     while !(ended && stdout.is_done() && stderr.is_done()) {
         let Some(child) = group.child() else { return };
         let open = !(stdout.is_done() && stderr.is_done());
-        let wanted = async {
-            // Room first: what is not read keeps the command waiting, not the memory growing.
-            let room = sender.reserve().await;
-            let (kind, text) = tokio::select! {
-                text = stdout.next() => (OutputKind::Stdout, text),
-                text = stderr.next() => (OutputKind::Stderr, text),
-            };
-            room.map(|room| room.send(Output { text: Some(text), ..item(kind) }))
-        };
+        // Room first: what is not read keeps the command waiting, not the memory growing.
+        if room.is_none() && open {
+            room = sender.try_reserve().ok();
+        }
+        let has_room = room.is_some();
         tokio::select! {
-            sent = wanted, if open => if sent.is_err() { return },
+            reserved = sender.reserve(), if open && !has_room => match reserved {
+                // The time in which nobody could read does not count.
+                Ok(reserved) => (room, linger) = (Some(reserved), if ended { Instant::now() + LINGER } else { linger }),
+                Err(_) => return,
+            },
+            text = stdout.next(), if has_room && !stdout.is_done() => {
+                send(&mut room, OutputKind::Stdout, text);
+            }
+            text = stderr.next(), if has_room && !stderr.is_done() => {
+                send(&mut room, OutputKind::Stderr, text);
+            }
             _ = child.wait(), if !ended => {
                 ended = true;
                 linger = Instant::now() + LINGER;
             }
             () = sender.closed() => return,
-            () = tokio::time::sleep_until(until.min(linger)) => {
+            () = tokio::time::sleep_until(if has_room { until.min(linger) } else { until }) => {
                 timed_out = !ended;
                 break;
             }

@@ -17,8 +17,8 @@ impl Handle<Create> for Spoke {
     async fn handle(&self, _cx: &Call, input: Input) -> Result<Worktree, Error> {
         let branch = worktree::branch(self, &input.path, &input.branch).await?;
         let place = worktree::place(self, &input.path, &branch).await?;
-        let (root, above) = (self.root.clone(), place.clone());
-        blocking(move || root.make_parents(&above)).await?;
+        let (root, wanted) = (self.root.clone(), place.clone());
+        blocking(move || root.make_room(&wanted)).await?;
         let full = self.root().join(&place);
         let full = full.to_str().ok_or_else(|| failed(None, "the path is not UTF-8"))?;
         let reference = format!("refs/heads/{branch}");
