@@ -1,5 +1,6 @@
 //! alkhub: one server through which people, programs and AI agents reach every capability of every connected machine.
 
+pub mod bus;
 pub mod cli;
 pub mod config;
 mod convert;

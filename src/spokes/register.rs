@@ -10,7 +10,9 @@ use alkhub_core::{
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use super::{DISCONNECTED, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals};
+use super::{
+    DISCONNECTED, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals,
+};
 
 /// What a spoke asks for.
 pub struct Registration {
@@ -103,7 +105,7 @@ impl Spokes {
         if peer.closed().is_cancelled() {
             self.leave(peer, registry);
         }
-        self.tell("spoke.connected", &spoke);
+        self.tell(SIGNALS[0], &spoke);
         Ok(Welcome { spoke, accepted, rejected })
     }
 
