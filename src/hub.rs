@@ -16,6 +16,8 @@ pub struct Hub {
     pub spokes: Spokes,
     /// What all processes hear.
     pub bus: Arc<dyn Bus>,
+    /// Id of this process among those that share the database.
+    pub node_id: String,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
@@ -25,8 +27,14 @@ pub struct Hub {
 impl Hub {
     /// A hub over this database.
     #[must_use]
-    pub fn new(database: Database, keys: KeyStore, spokes: Spokes, bus: Arc<dyn Bus>) -> Self {
+    pub fn new(
+        database: Database,
+        keys: KeyStore,
+        spokes: Spokes,
+        bus: Arc<dyn Bus>,
+        node_id: String,
+    ) -> Self {
         let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, bus, started_ms, index: Mutex::new(None) }
+        Self { database, keys, spokes, bus, node_id, started_ms, index: Mutex::new(None) }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 mod convert;
 pub mod crypto;

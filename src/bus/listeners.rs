@@ -123,14 +123,17 @@ impl Listeners {
         }
     }
 
-    /// Ends when the topic of this subscription is live.
+    /// Ends when the topic of this subscription is live, or never will be.
     pub(super) async fn live(&self, subscription: &Subscription) {
         loop {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            if self.state.lock().topics.get(&subscription.topic).is_none_or(|topic| topic.live) {
-                return;
+            {
+                let state = self.state.lock();
+                if state.closed || state.topics.get(&subscription.topic).is_none_or(|topic| topic.live) {
+                    return;
+                }
             }
             settled.await;
         }
@@ -204,5 +207,7 @@ impl Listeners {
         let mut state = self.state.lock();
         state.closed = true;
         state.topics.values().flat_map(|topic| &topic.listeners).for_each(|listener| listener.queue.close());
+        drop(state);
+        self.settled.notify_waiters();
     }
 }

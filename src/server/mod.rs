@@ -15,7 +15,7 @@ pub use error::StartError;
 pub(crate) use signal::StopSignals;
 
 use crate::{
-    bus,
+    bus, cluster,
     config::Config,
     hub::Hub,
     keys::{self, Bootstrap, KeyStore},
@@ -111,7 +111,9 @@ impl Server {
         let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
             .map_err(StartError::Config)?;
         spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
-        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone(), bus.clone()));
+        let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
+        let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
+        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone(), bus.clone(), node_id));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {

@@ -61,6 +61,13 @@ async fn a_redis_that_goes_silent_is_found_out() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     line.is(Reach::Away).await;
     fails_at_once(&line).await;
+    // The connection that hears finds out by itself; from then on a new listener does not wait for it.
+    until("the listening connection is given up", PATIENCE, async || {
+        let begun = Instant::now();
+        let _listener = line.bus.subscribe("u:").await;
+        begun.elapsed() < settings.timeout / 2
+    })
+    .await;
     server.signal("CONT");
     line.is(Reach::Reachable).await;
     // What was on its way may come before or after the gap, and more than one is no harm.

@@ -3,6 +3,7 @@
 mod away;
 mod hubs;
 mod listening;
+mod nodes;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
