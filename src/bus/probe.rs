@@ -50,17 +50,17 @@ pub async fn probe(settings: &Settings) -> Result<Probe, Trouble> {
         },
         Err(_) => return Err(Trouble::Unreachable("no answer in time".to_owned())),
     };
-    let begun = Instant::now();
     let there_and_back = async {
         let (mut sink, mut stream) = Box::pin(client.get_async_pubsub()).await?.split();
         let channel = format!("{}doctor:{:032x}", settings.prefix, rand::random::<u128>());
         sink.subscribe(&channel).await?;
+        let begun = Instant::now();
         cmd("PUBLISH").arg(&channel).arg("{}").query_async::<()>(&mut connection).await?;
-        Ok::<_, RedisError>(stream.next().await.is_some())
+        Ok::<_, RedisError>(stream.next().await.map(|_| begun.elapsed()))
     };
     match timeout(within, Box::pin(there_and_back)).await {
-        Ok(Ok(true)) => Ok(Probe { version, round_trip: begun.elapsed() }),
-        Ok(Ok(false)) => Err(Trouble::Mute("the connection ended".to_owned())),
+        Ok(Ok(Some(round_trip))) => Ok(Probe { version, round_trip }),
+        Ok(Ok(None)) => Err(Trouble::Mute("the connection ended".to_owned())),
         Ok(Err(error)) => Err(Trouble::Mute(error.to_string())),
         Err(_) => Err(Trouble::Mute("the message did not come back in time".to_owned())),
     }

@@ -99,6 +99,19 @@ async fn a_redis_that_works_and_one_that_is_locked() {
     assert!(!said.to_string().contains("hunter"), "{said}");
 }
 
+#[tokio::test]
+async fn a_redis_behind_tls_is_believed_only_with_a_certificate_of_a_known_authority() {
+    let Some(server) = RedisServer::start_tls("p%40ss").await else { return };
+    let place = Place::new();
+    let (url, authority) = (server.url(), server.authority());
+    let known = [("ALKHUB_REDIS_URL", &*url), ("SSL_CERT_FILE", &*authority)];
+    let said = doctor(&place, &["--listen", "127.0.0.1:0"], &known).ends(0).json();
+    assert_ne!(findings(&said, "redis")[0]["grade"], "fail", "{said}");
+    let said = doctor(&place, &["--listen", "127.0.0.1:0"], &known[..1]).ends(1).json();
+    let told = &findings(&said, "redis")[0]["message"];
+    assert!(told.as_str().is_some_and(|text| text.contains("certificate")), "{said}");
+}
+
 #[test]
 fn an_unreachable_database_and_collector_are_told_apart() {
     let place = Place::new();

@@ -103,8 +103,11 @@ impl Publisher {
                 () = sleep(CHECK) => {}
                 () = self.lost.notified() => {}
             }
+            if !self.is_connected() {
+                return;
+            }
             let answer = timeout(self.timeout, cmd("PING").query_async::<()>(&mut connection)).await;
-            if !matches!(answer, Ok(Ok(()))) || !self.is_connected() {
+            if !matches!(answer, Ok(Ok(()))) {
                 return;
             }
         }
