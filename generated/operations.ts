@@ -67,6 +67,32 @@ export type Key = {
   "status": "active" | "expired" | "revoked";
 };
 
+/** A process of the hub. */
+export type Node = {
+  /** Where it listens. */
+  "address": string;
+  /** Grows with each start of any process of the hub. */
+  "epoch": number;
+  /** Whether it is the one that answers. */
+  "here": boolean;
+  /** `late` where signs of life were missed; it is forgotten when its lease ends. */
+  "lease": "live" | "late";
+  /** When it is forgotten unless it gives a sign of life before. */
+  "leaseEndsAt": string;
+  /** What the configuration calls it (`cluster.name`). */
+  "name"?: string;
+  /** A new one at each start. */
+  "nodeId": string;
+  /** Its last sign of life. */
+  "seenAt": string;
+  /** How many spokes were connected to it at its last sign of life. */
+  "spokes": number;
+  "startedAt": string;
+  /** Milliseconds since its start. */
+  "uptimeMs": number;
+  "version": string;
+};
+
 /** An operation with its schemas, as the call protocol describes operations. */
 export type OperationSpec = {
   "accessControl": AccessControl;
@@ -429,6 +455,22 @@ export interface HubOperations {
     };
     output: IssuedKey;
     errors: "KEY_NOT_FOUND" | "KEY_REVOKED" | "GRANT_EXCEEDED";
+  };
+  /** Lists the processes that share this hub's database and live, oldest start first. */
+  "node.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "items": Node[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
   };
   /** Takes a project out of use; it stays readable. Archiving it again changes nothing. */
   "project.archive": {

@@ -1,8 +1,10 @@
 //! What handlers work with.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
-use crate::{keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
+use crate::{bus::Bus, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -12,16 +14,27 @@ pub struct Hub {
     pub keys: KeyStore,
     /// Connected spokes.
     pub spokes: Spokes,
+    /// What all processes hear.
+    pub bus: Arc<dyn Bus>,
+    /// Id of this process among those that share the database.
+    pub node_id: String,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
-    pub(crate) index: Mutex<Option<std::sync::Arc<Index>>>,
+    pub(crate) index: Mutex<Option<Arc<Index>>>,
 }
 
 impl Hub {
     /// A hub over this database.
     #[must_use]
-    pub fn new(database: Database, keys: KeyStore, spokes: Spokes) -> Self {
-        Self { database, keys, spokes, started_ms: alkhub_core::call::now_ms(), index: Mutex::new(None) }
+    pub fn new(
+        database: Database,
+        keys: KeyStore,
+        spokes: Spokes,
+        bus: Arc<dyn Bus>,
+        node_id: String,
+    ) -> Self {
+        let started_ms = alkhub_core::call::now_ms();
+        Self { database, keys, spokes, bus, node_id, started_ms, index: Mutex::new(None) }
     }
 }

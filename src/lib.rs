@@ -1,6 +1,8 @@
 //! alkhub: one server through which people, programs and AI agents reach every capability of every connected machine.
 
+pub mod bus;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 mod convert;
 pub mod crypto;

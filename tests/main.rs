@@ -1,6 +1,7 @@
 //! End-to-end tests: a real hub on a real socket, on every database that the environment offers.
 
 mod base;
+mod bus;
 mod cli;
 mod http;
 mod layering;

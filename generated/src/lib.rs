@@ -9,6 +9,7 @@ pub mod fs;
 pub mod git;
 pub mod hub;
 pub mod key;
+pub mod node;
 pub mod project;
 pub mod shell;
 pub mod spoke;
@@ -32,6 +33,7 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::key::list::DESCRIPTOR,
     &self::key::revoke::DESCRIPTOR,
     &self::key::rotate::DESCRIPTOR,
+    &self::node::list::DESCRIPTOR,
     &self::project::archive::DESCRIPTOR,
     &self::project::create::DESCRIPTOR,
     &self::project::get::DESCRIPTOR,
@@ -61,6 +63,7 @@ where
     H: ::alkhub_core::Handle<self::key::List>,
     H: ::alkhub_core::Handle<self::key::Revoke>,
     H: ::alkhub_core::Handle<self::key::Rotate>,
+    H: ::alkhub_core::Handle<self::node::List>,
     H: ::alkhub_core::Handle<self::project::Archive>,
     H: ::alkhub_core::Handle<self::project::Create>,
     H: ::alkhub_core::Handle<self::project::Get>,
@@ -86,6 +89,7 @@ where
     registry.add_handler::<self::key::List, H>(hub);
     registry.add_handler::<self::key::Revoke, H>(hub);
     registry.add_handler::<self::key::Rotate, H>(hub);
+    registry.add_handler::<self::node::List, H>(hub);
     registry.add_handler::<self::project::Archive, H>(hub);
     registry.add_handler::<self::project::Create, H>(hub);
     registry.add_handler::<self::project::Get, H>(hub);
@@ -191,6 +195,10 @@ macro_rules! handlers {
             mod list;
             mod revoke;
             mod rotate;
+        }
+        #[doc = "Handlers of the namespace `node`."]
+        pub mod node {
+            mod list;
         }
         #[doc = "Handlers of the namespace `project`."]
         pub mod project {

@@ -209,6 +209,72 @@ impl ::std::fmt::Display for KeyStatus {
     }
 }
 
+/// A process of the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where it listens.
+    pub address: String,
+    /// Grows with each start of any process of the hub.
+    pub epoch: i64,
+    /// Whether it is the one that answers.
+    pub here: bool,
+    /// `late` where signs of life were missed; it is forgotten when its lease ends.
+    pub lease: NodeLease,
+    /// When it is forgotten unless it gives a sign of life before.
+    #[serde(rename = "leaseEndsAt")]
+    pub lease_ends_at: String,
+    /// What the configuration calls it (`cluster.name`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A new one at each start.
+    #[serde(rename = "nodeId")]
+    pub node_id: String,
+    /// Its last sign of life.
+    #[serde(rename = "seenAt")]
+    pub seen_at: String,
+    /// How many spokes were connected to it at its last sign of life.
+    pub spokes: i64,
+    /// The property `startedAt`.
+    #[serde(rename = "startedAt")]
+    pub started_at: String,
+    /// Milliseconds since its start.
+    #[serde(rename = "uptimeMs")]
+    pub uptime_ms: i64,
+    /// The property `version`.
+    pub version: String,
+}
+
+/// `late` where signs of life were missed; it is forgotten when its lease ends.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum NodeLease {
+    /// `live`
+    #[serde(rename = "live")]
+    Live,
+    /// `late`
+    #[serde(rename = "late")]
+    Late,
+}
+
+impl ::std::fmt::Display for NodeLease {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Live => f.write_str("live"),
+            Self::Late => f.write_str("late"),
+        }
+    }
+}
+
 /// An operation with its schemas, as the call protocol describes operations.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct OperationSpec {

@@ -36,6 +36,7 @@ system_tools() {
   # The program, not the shell's own word: tests send signals with it.
   type -P kill >/dev/null || missing+=(procps)
   have git || missing+=(git)
+  have openssl || missing+=(openssl)
   have python3 || missing+=(python3 python3-venv)
   if ((${#missing[@]} > 0)); then apt_install "${missing[@]}"; fi
 }

@@ -116,6 +116,27 @@ pub fn all() -> Vec<Key> {
             "database.migrate" = database.migrate,
             "Whether `serve` brings the schema up to date by itself."
         ),
+        key!(
+            "redis.url" = redis.url,
+            "`redis://user:password@host:port/0`, or `rediss://` for TLS; without it the hub is one process.",
+            "ALKHUB_REDIS_URL"
+        ),
+        key!(
+            "redis.pubsub_url" = redis.pubsub_url,
+            "Another Redis for publishing and subscribing alone; `redis.url` serves both without it.",
+            "ALKHUB_REDIS_PUBSUB_URL"
+        ),
+        key!("redis.prefix" = redis.prefix, "Stands before the name of every channel; none unless set."),
+        key!("redis.timeout" = redis.timeout, "How long Redis may take to connect or to answer."),
+        key!(
+            "redis.required" = redis.required,
+            "Whether `/readyz` says 503 while Redis is away; calls are served without it."
+        ),
+        key!("cluster.name" = cluster.name, "What this process is called in `node.list`."),
+        key!(
+            "cluster.heartbeat" = cluster.heartbeat,
+            "How often the process says in the database that it lives; silent for three times as long, it is forgotten."
+        ),
         key!(size "limits.body_bytes" = limits.body_bytes, "Largest request body."),
         key!(size "limits.header_bytes" = limits.header_bytes, "Largest request head."),
         key!("limits.headers" = limits.headers, "Most headers of a request."),

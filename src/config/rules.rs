@@ -42,6 +42,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.call_timeout", limits.call_timeout),
         ("limits.subscription_keep_alive", limits.subscription_keep_alive),
         ("database.acquire_timeout", config.database.acquire_timeout),
+        ("redis.timeout", config.redis.timeout),
     ] {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");
@@ -61,6 +62,24 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
             "it names no database that the hub knows".into(),
             "`sqlite://path/to/file.db` or `postgres://user:password@host/database`",
         );
+    }
+    let heartbeat = config.cluster.heartbeat;
+    check(
+        "cluster.heartbeat",
+        (Duration::from_millis(100)..=Duration::from_secs(600)).contains(&heartbeat),
+        "it is too short or too long".into(),
+        "100ms to 10m",
+    );
+    check(
+        "redis.prefix",
+        config.redis.prefix.len() <= 100,
+        "it is too long".into(),
+        "100 bytes or less, such as `hub:`",
+    );
+    for (key, url) in [("redis.url", &config.redis.url), ("redis.pubsub_url", &config.redis.pubsub_url)] {
+        if let Some(wrong) = url.as_ref().and_then(|url| crate::bus::fault(url.expose())) {
+            check(key, false, wrong, "`redis://user:password@host:6379`, or `rediss://` for TLS");
+        }
     }
     if let Some(key) = &config.bootstrap_key {
         check(

@@ -18,6 +18,10 @@ pub struct Config {
     pub data: PathBuf,
     /// The database.
     pub database: Database,
+    /// Redis, through which several processes hear each other.
+    pub redis: Redis,
+    /// This process among several.
+    pub cluster: Cluster,
     /// Bounds on what a client may make the hub do.
     pub limits: Limits,
     /// Connections of the call protocol, and the spokes behind them.
@@ -46,6 +50,8 @@ impl Default for Config {
             server: Server::default(),
             data: PathBuf::from("data"),
             database: Database::default(),
+            redis: Redis::default(),
+            cluster: Cluster::default(),
             limits: Limits::default(),
             spokes: Spokes::default(),
             compression: Compression::default(),
@@ -70,6 +76,13 @@ impl Config {
             let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
             Secret::new(format!("sqlite://{path}?mode=rwc"))
         })
+    }
+
+    /// How the bus reaches Redis; `None` where it stays within the process.
+    #[must_use]
+    pub fn bus_settings(&self) -> Option<crate::bus::Settings> {
+        let url = self.redis.pubsub_url.as_ref().or(self.redis.url.as_ref())?;
+        Some(self.redis.settings(url))
     }
 
     /// Bounds of a connection of the call protocol.
@@ -132,6 +145,56 @@ pub struct Database {
 impl Default for Database {
     fn default() -> Self {
         Self { url: None, max_connections: 16, acquire_timeout: Duration::from_secs(2), migrate: true }
+    }
+}
+
+/// Redis, through which several processes hear each other.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// `redis://...` or `rediss://...`; without it a hub is one process.
+    pub url: Option<Secret>,
+    /// Another one for publishing and subscribing alone.
+    pub pubsub_url: Option<Secret>,
+    /// Stands before the name of every channel.
+    pub prefix: String,
+    /// Longest wait for a connection or an answer.
+    pub timeout: Duration,
+    /// Whether `/readyz` says no while Redis is away.
+    pub required: bool,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: None,
+            pubsub_url: None,
+            prefix: String::new(),
+            timeout: Duration::from_secs(2),
+            required: false,
+        }
+    }
+}
+
+impl Redis {
+    /// How one of the URLs is used.
+    #[must_use]
+    pub fn settings(&self, url: &Secret) -> crate::bus::Settings {
+        crate::bus::Settings { url: url.clone(), prefix: self.prefix.clone(), timeout: self.timeout }
+    }
+}
+
+/// This process among several.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// What this process is called in `node.list`.
+    pub name: Option<String>,
+    /// How often it says in the database that it lives; after three times as long without a word it is forgotten.
+    pub heartbeat: Duration,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self { name: None, heartbeat: Duration::from_secs(3) }
     }
 }
 

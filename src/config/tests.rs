@@ -248,3 +248,25 @@ fn export_headers_are_pairs() {
     let pairs: Vec<(String, String)> = loaded.config.telemetry.headers().collect();
     assert_eq!(pairs, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2=3".to_owned())]);
 }
+
+#[test]
+fn the_url_of_redis_is_a_secret_and_its_faults_are_named_without_it() {
+    let good = "rediss://hub:hunter2@redis.example.org:6380/1";
+    let loaded = load_with("redis.prefix = \"hub:\"", &[("ALKHUB_REDIS_URL", good)], &[]).expect("loads");
+    assert!(
+        loaded.entries().iter().any(|(key, shown, _)| key.path == "redis.url" && *shown == Shown::Hidden)
+    );
+    let settings = loaded.config.bus_settings().expect("a bus");
+    assert_eq!((settings.url.expose(), &*settings.prefix), (good, "hub:"));
+    let apart = [("ALKHUB_REDIS_URL", good), ("ALKHUB_REDIS_PUBSUB_URL", "redis://near")];
+    let loaded = load_with("", &apart, &[]).expect("loads");
+    assert_eq!(loaded.config.bus_settings().expect("a bus").url.expose(), "redis://near");
+    assert!(Config::default().bus_settings().is_none());
+    for key in ["url", "pubsub_url"] {
+        let found = problems(&format!("[redis]\n{key} = \"https://hub:hunter2@host\""), &[]);
+        assert!(found[0].contains(&format!("redis.{key}: it does not begin with redis://")), "{found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
+    let found = problems("[cluster]\nheartbeat = \"1ms\"", &[]);
+    assert!(found[0].contains("cluster.heartbeat"), "{found:?}");
+}

@@ -3,6 +3,7 @@
 mod accept;
 mod error;
 mod signal;
+mod spread;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,6 +15,7 @@ pub use error::StartError;
 pub(crate) use signal::StopSignals;
 
 use crate::{
+    bus, cluster,
     config::Config,
     hub::Hub,
     keys::{self, Bootstrap, KeyStore},
@@ -30,6 +32,8 @@ pub struct Server {
     address: SocketAddr,
     first_key: Option<String>,
     stop: CancellationToken,
+    /// Cancelled when the last spoke has left; signals of that still want to be spread.
+    quiet: CancellationToken,
     serving: JoinHandle<bool>,
     tasks: TaskTracker,
     sockets: Sockets,
@@ -101,9 +105,15 @@ impl Server {
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let spokes = Spokes::new(config.spokes.registration());
         let sockets = Sockets::new(config.peer_limits(), config.spokes.connections);
-        let heard = sockets.clone();
-        spokes.listen(move |kind, payload| heard.publish(kind, "", payload.to_string().as_bytes()));
-        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone()));
+        let quiet = CancellationToken::new();
+        let counters = bus::Counters::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        metrics.show_bus(&counters).map_err(|error| StartError::Internal(error.to_string()))?;
+        let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
+            .map_err(StartError::Config)?;
+        spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
+        let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
+        let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
+        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone(), bus.clone(), node_id));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {
@@ -119,6 +129,7 @@ impl Server {
             sockets: sockets.clone(),
             database: database.clone(),
             config: config.clone(),
+            bus,
             metrics,
             stopping: stop.clone(),
         };
@@ -129,7 +140,7 @@ impl Server {
             async move { accept::serve(listener, routes, &config.limits, stop, grace).await }
         });
         tracing::info!(%address, "serving");
-        Ok(Self { address, first_key, stop, serving, tasks, sockets, grace, keys, database })
+        Ok(Self { address, first_key, stop, quiet, serving, tasks, sockets, grace, keys, database })
     }
 
     /// Where the hub listens.
@@ -153,6 +164,7 @@ impl Server {
         let finished = self.serving.await.unwrap_or(false);
         let left = self.grace.saturating_sub(begun.elapsed());
         let finished = self.sockets.close(left).await && finished;
+        self.quiet.cancel();
         self.keys.flush().await;
         self.tasks.close();
         for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {

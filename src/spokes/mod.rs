@@ -28,6 +28,9 @@ use self::{capability::Capability, intern::Interned};
 /// Why calls end whose spoke is gone; also what their details say.
 pub const DISCONNECTED: &str = "spoke_disconnected";
 
+/// Types of what is told of spokes that come and go.
+pub const SIGNALS: [&str; 2] = ["spoke.connected", "spoke.disconnected"];
+
 /// Bounds of what spokes may register.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -127,7 +130,7 @@ impl Spokes {
         self.take_away(&mut state, &spoke, registry);
         drop(state);
         tracing::info!(spoke = &*spoke.id, peer = peer.number(), "spoke gone");
-        self.tell("spoke.disconnected", &spoke);
+        self.tell(SIGNALS[1], &spoke);
         Some(spoke)
     }
 

@@ -10,7 +10,9 @@ use alkhub_core::{
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use super::{DISCONNECTED, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals};
+use super::{
+    DISCONNECTED, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals,
+};
 
 /// So many times the operations that a spoke may have are read, in search of usable ones.
 const MOST_USELESS: usize = 8;
@@ -106,9 +108,9 @@ impl Spokes {
         drop(state);
         peer.name_end(DISCONNECTED);
         if let Some(before) = before.filter(|before| before.id != spoke.id) {
-            self.tell("spoke.disconnected", &before);
+            self.tell(SIGNALS[1], &before);
         }
-        self.tell("spoke.connected", &spoke);
+        self.tell(SIGNALS[0], &spoke);
         if let Some(other) = other {
             tracing::info!(spoke = &*other.id, "replaced by a newer connection");
             other.peer.close(4409, "replaced by a newer connection of this spoke");

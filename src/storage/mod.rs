@@ -6,6 +6,7 @@ mod entity;
 mod error;
 pub mod keys;
 mod migrate;
+pub mod nodes;
 pub mod page;
 mod pool;
 pub mod projects;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use tempfile::TempDir;
 
 const VARIABLE: &str = "ALKHUB_TEST_POSTGRES_URL";
@@ -54,6 +54,17 @@ impl Backend {
     /// Runs a statement beside the hub.
     pub(crate) async fn execute(&self, statement: &str) {
         run(&self.url(), statement).await;
+    }
+
+    /// A number that a query gives as `count`.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        let connection: DatabaseConnection =
+            Database::connect(self.url()).await.expect("the database answers");
+        let statement = Statement::from_string(connection.get_database_backend(), query);
+        let row = connection.query_one_raw(statement).await.expect("the query runs").expect("a row");
+        let count = row.try_get("", "count").expect("a number");
+        connection.close().await.expect("closed");
+        count
     }
 
     pub(crate) fn data(&self) -> &Path {

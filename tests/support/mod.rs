@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod hub;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

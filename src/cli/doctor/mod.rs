@@ -1,5 +1,6 @@
 //! `alkhub doctor`: looks at everything that a hub needs, and says how to mend what is wrong.
 
+mod bus;
 mod clock;
 mod configuration;
 mod data;
@@ -45,6 +46,7 @@ pub(super) async fn run(global: &Global, args: DoctorArgs) -> End {
     let mut findings = configuration::check(&loaded, &problems);
     findings.extend(data::check(config));
     findings.extend(database::check(config).await);
+    findings.extend(bus::check(&config.redis).await);
     findings.push(port::check(config.server.listen).await);
     findings.extend(secrets::check(&loaded));
     findings.push(files::check(config));

@@ -61,6 +61,14 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Shows the counters of the bus too.
+    ///
+    /// # Errors
+    /// Only where two metrics have one name, which is a fault of the program.
+    pub fn show_bus(&self, counters: &crate::bus::Counters) -> Result<(), prometheus::Error> {
+        counters.all().into_iter().try_for_each(|counter| self.registry.register(Box::new(counter)))
+    }
+
     /// Counts an HTTP answer.
     pub fn request(&self, status: StatusCode) {
         match status {

@@ -6,7 +6,9 @@ use alkhub_core::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
-use crate::{config::Config, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets};
+use crate::{
+    bus::Bus, config::Config, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets,
+};
 
 /// Shared by all endpoints; cheap to clone.
 #[derive(Clone)]
@@ -21,6 +23,8 @@ pub struct HttpState {
     pub sockets: Sockets,
     /// For the readiness page.
     pub database: Database,
+    /// For the readiness page.
+    pub bus: Arc<dyn Bus>,
     /// Limits and switches.
     pub config: Arc<Config>,
     /// Counters.

@@ -1,0 +1,43 @@
+//! What the bus counts.
+
+use prometheus::IntCounter;
+
+/// Counters of the bus. Cheap to clone.
+#[derive(Clone)]
+pub struct Counters {
+    /// Messages given to the bus.
+    pub published: IntCounter,
+    /// Messages that came for a topic with listeners here.
+    pub received: IntCounter,
+    /// Messages that a listener, or all of them, did not get.
+    pub dropped: IntCounter,
+    /// Connections that were lost and made again.
+    pub reconnects: IntCounter,
+}
+
+impl Counters {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// Only where a name is malformed, which is a fault of the program.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            published: IntCounter::new("alkhub_bus_published_total", "Messages given to the bus.")?,
+            received: IntCounter::new("alkhub_bus_received_total", "Messages that came from the bus.")?,
+            dropped: IntCounter::new(
+                "alkhub_bus_dropped_total",
+                "Messages that could not be published, and those that a slow listener did not get.",
+            )?,
+            reconnects: IntCounter::new(
+                "alkhub_bus_reconnects_total",
+                "Connections to Redis that were lost and made again.",
+            )?,
+        })
+    }
+
+    /// Each of them, to be registered.
+    #[must_use]
+    pub fn all(&self) -> [IntCounter; 4] {
+        [self.published.clone(), self.received.clone(), self.dropped.clone(), self.reconnects.clone()]
+    }
+}
