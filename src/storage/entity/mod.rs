@@ -3,4 +3,5 @@
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 pub(super) mod hub_state;
+pub(super) mod idempotency_keys;
 pub(super) mod projects;
