@@ -4,6 +4,7 @@ mod base;
 mod cli;
 mod http;
 mod layering;
+mod limits;
 mod spokes;
 mod storage;
 mod support;
