@@ -222,7 +222,8 @@ mod tests {
     fn equal_values_have_equal_texts() {
         let text = |value| String::from_utf8(canonical(&value)).expect("UTF-8");
         let one = json!({ "b": [1, { "y": null, "x": 1.5 }], "a": "\"" });
-        let other: Value = serde_json::from_str(r#"{ "a": "\"", "b": [1, {"x": 1.5, "y": null}] }"#).expect("JSON");
+        let other: Value =
+            serde_json::from_str(r#"{ "a": "\"", "b": [1, {"x": 1.5, "y": null}] }"#).expect("JSON");
         assert_eq!(text(one.clone()), r#"{"a":"\"","b":[1,{"x":1.5,"y":null}]}"#);
         assert_eq!(text(one), text(other));
     }

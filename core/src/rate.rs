@@ -95,8 +95,10 @@ impl Notes {
 
     pub(crate) fn stands(&self, standing: &Standing) {
         let mut noted = self.inner.lock();
-        let nearer = |known: &Standing| (standing.retry_after.is_none(), standing.remaining)
-            < (known.retry_after.is_none(), known.remaining);
+        let nearer = |known: &Standing| {
+            (standing.retry_after.is_none(), standing.remaining)
+                < (known.retry_after.is_none(), known.remaining)
+        };
         if noted.standing.as_ref().is_none_or(nearer) {
             noted.standing = Some(standing.clone());
         }

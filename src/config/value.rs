@@ -265,7 +265,8 @@ impl Value for Quota {
 }
 
 impl Value for Vec<OperationQuota> {
-    const EXPECTED: &'static str = "a list such as `project.create=10/1m`, `kit.*=off`, where `*` stands for any characters";
+    const EXPECTED: &'static str =
+        "a list such as `project.create=10/1m`, `kit.*=off`, where `*` stands for any characters";
 
     fn read(raw: &Raw) -> Option<Self> {
         Vec::<String>::read(raw)?.iter().map(|limit| OperationQuota::parse(limit)).collect()

@@ -47,9 +47,8 @@ impl Limiter {
     /// A limiter of these settings; `None` where they limit nothing.
     #[must_use]
     pub fn new(settings: &config::Rate) -> Option<Self> {
-        let rule = |policy: &str, quota: Quota| {
-            (!quota.is_off()).then(|| Rule { policy: policy.into(), quota })
-        };
+        let rule =
+            |policy: &str, quota: Quota| (!quota.is_off()).then(|| Rule { policy: policy.into(), quota });
         let operations = settings.operations.iter().filter_map(|limit| {
             let quota = Rule { policy: limit.pattern().into(), quota: limit.quota() };
             Some((limit.matcher()?, quota))
@@ -90,7 +89,8 @@ impl Limiter {
             Who::Key(id) => self.hasher.hash_one((&rule.policy, "key", id)),
             Who::Address(address) => self.hasher.hash_one((&rule.policy, "address", client(address))),
         };
-        let made = self.buckets.get_or_insert_with(&bucket, || Ok::<_, std::convert::Infallible>(Arc::default()));
+        let made =
+            self.buckets.get_or_insert_with(&bucket, || Ok::<_, std::convert::Infallible>(Arc::default()));
         match made {
             Ok(bucket) => bucket,
             Err(never) => match never {},

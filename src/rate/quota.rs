@@ -144,7 +144,10 @@ mod tests {
         for wrong in ["", "100", "0/1s", "-1/1s", "1/0s", "1/500ms", "1/2d", "1/1x", "999999999/1s"] {
             assert_eq!(Quota::parse(wrong), None, "{wrong}");
         }
-        assert_eq!(OperationQuota::parse("hub.*=1/1s").map(|limit| limit.to_string()).as_deref(), Some("hub.*=1/1s"));
+        assert_eq!(
+            OperationQuota::parse("hub.*=1/1s").map(|limit| limit.to_string()).as_deref(),
+            Some("hub.*=1/1s")
+        );
         for wrong in ["hub.*", "=1/1s", "hub.{a=1/1s", "hub.info=x", "hub info=1/1s"] {
             assert_eq!(OperationQuota::parse(wrong), None, "{wrong}");
         }

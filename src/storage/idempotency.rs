@@ -8,8 +8,7 @@ use alkhub_core::{
 };
 use bytes::Bytes;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -207,7 +206,13 @@ fn row(ticket: &Ticket, terms: Terms) -> Model {
 
 /// The key itself is the caller's and not kept; zero bytes stand in none of the parts.
 fn id(ticket: &Ticket) -> String {
-    hex(&[ticket.caller.as_bytes(), &[0], ticket.operation_id.as_bytes(), &[0], ticket.key.as_str().as_bytes()])
+    hex(&[
+        ticket.caller.as_bytes(),
+        &[0],
+        ticket.operation_id.as_bytes(),
+        &[0],
+        ticket.key.as_str().as_bytes(),
+    ])
 }
 
 fn hex(parts: &[&[u8]]) -> String {

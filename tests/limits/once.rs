@@ -108,7 +108,8 @@ async fn what_is_no_key_is_refused() {
 #[tokio::test]
 async fn answers_are_kept_and_failures_are_not() {
     each_hub(async |hub| {
-        let spend = async |key: &str, how: &str| post(hub, "/api/kit/spend", key, &json!({ "how": how })).await;
+        let spend =
+            async |key: &str, how: &str| post(hub, "/api/kit/spend", key, &json!({ "how": how })).await;
         let refused = spend("d", "declared").await.problem(409, "KIT_REFUSED");
         let again = spend("d", "declared").await;
         assert_eq!(again.problem(409, "KIT_REFUSED")["details"], refused["details"]);

@@ -20,7 +20,9 @@ async fn the_gateway_hands_the_key_to_the_operation() {
         // The key is that of the operation, by whichever way it is called.
         let route = post(hub, "/api/kit/spend", "k", &json!({})).await;
         assert_eq!(route.ok(), first.ok()["data"]);
-        post(hub, "/api/call", "k", &call(&json!({ "note": 1 }))).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+        post(hub, "/api/call", "k", &call(&json!({ "note": 1 })))
+            .await
+            .problem(422, "IDEMPOTENCY_KEY_REUSED");
         // An operation that honours none is called again.
         let echo = json!({ "operationId": "kit.echo", "input": { "text": "a" } });
         assert!(!is_replayed(&post(hub, "/api/call", "k", &echo).await));

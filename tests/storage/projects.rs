@@ -12,7 +12,14 @@ use tokio::task::JoinSet;
 use super::{for_each_database, open};
 
 async fn create(database: &Database, name: &str) -> Written {
-    let made = projects::create(database, &Receipt::none(), name.to_owned(), "https://git.example/p".to_owned(), None).await;
+    let made = projects::create(
+        database,
+        &Receipt::none(),
+        name.to_owned(),
+        "https://git.example/p".to_owned(),
+        None,
+    )
+    .await;
     made.expect("the database answers")
 }
 
@@ -47,10 +54,20 @@ async fn a_name_cannot_be_taken_by_an_update_either() {
         done(create(&database, "first").await);
         let second = done(create(&database, "second").await);
         let rename = |name: &str| Change { name: Some(name.to_owned()), ..Change::default() };
-        assert_eq!(projects::update(&database, &Receipt::none(), &second.id, rename("first")).await, Ok(Written::NameTaken));
-        let renamed = done(projects::update(&database, &Receipt::none(), &second.id, rename("third")).await.expect("answered"));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), &second.id, rename("first")).await,
+            Ok(Written::NameTaken)
+        );
+        let renamed = done(
+            projects::update(&database, &Receipt::none(), &second.id, rename("third"))
+                .await
+                .expect("answered"),
+        );
         assert_eq!(projects::get(&database, &second.id).await, Ok(Some(renamed)));
-        assert_eq!(projects::update(&database, &Receipt::none(), "none", rename("x")).await, Ok(Written::NotFound));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), "none", rename("x")).await,
+            Ok(Written::NotFound)
+        );
     })
     .await;
 }
@@ -63,7 +80,9 @@ async fn a_description_is_set_kept_and_removed_and_archiving_ends_changes() {
             description: description.map(|text| text.map(str::to_owned)),
             ..Change::default()
         };
-        let after = async |change| done(projects::update(&database, &Receipt::none(), &id, change).await.expect("answered"));
+        let after = async |change| {
+            done(projects::update(&database, &Receipt::none(), &id, change).await.expect("answered"))
+        };
         assert_eq!(after(describe(Some(Some("text")))).await.description.as_deref(), Some("text"));
         assert_eq!(after(describe(None)).await.description.as_deref(), Some("text"));
         assert_eq!(after(describe(Some(None))).await.description, None);
@@ -74,7 +93,10 @@ async fn a_description_is_set_kept_and_removed_and_archiving_ends_changes() {
             Ok(Written::Done(archived)),
             "again changes nothing"
         );
-        assert_eq!(projects::update(&database, &Receipt::none(), &id, describe(None)).await, Ok(Written::Archived));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), &id, describe(None)).await,
+            Ok(Written::Archived)
+        );
     })
     .await;
 }

@@ -40,7 +40,13 @@ impl Engine {
         }
     }
 
-    async fn once(&self, entry: &Entry, call: &Call, input: Input, counted: bool) -> Result<Answer, CallError> {
+    async fn once(
+        &self,
+        entry: &Entry,
+        call: &Call,
+        input: Input,
+        counted: bool,
+    ) -> Result<Answer, CallError> {
         self.admit(entry, call, counted).await?;
         let (Some(answers), Some(caller), Some(key)) =
             (&self.inner.answers, call.identity(), call.idempotency_key())

@@ -188,7 +188,11 @@ impl Engine {
     ///
     /// # Errors
     /// RATE_LIMITED, to be answered in place of the refusal.
-    pub async fn count_refused(&self, origin: Option<IpAddr>, notes: Option<&Notes>) -> Result<(), CallError> {
+    pub async fn count_refused(
+        &self,
+        origin: Option<IpAddr>,
+        notes: Option<&Notes>,
+    ) -> Result<(), CallError> {
         match origin {
             Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await,
             None => Ok(()),

@@ -124,7 +124,8 @@ fn idempotency_key() -> MetaOperationParam {
         schema: convert(&schema),
         in_type: MetaParamIn::Header,
         description: Some(
-            "A request that is repeated with its key has its effect once and gets the same answer again.".to_owned(),
+            "A request that is repeated with its key has its effect once and gets the same answer again."
+                .to_owned(),
         ),
         required: false,
         deprecated: false,
