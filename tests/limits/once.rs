@@ -51,6 +51,16 @@ async fn a_repetition_gets_the_same_answer() {
     .await;
 }
 
+/// Answers are stored as they are.
+#[test]
+fn no_operation_whose_answers_are_kept_answers_with_a_secret() {
+    let kept: Vec<_> = alkhub_api::OPERATIONS.iter().filter(|operation| operation.idempotent).collect();
+    assert!(!kept.is_empty());
+    let secret = kept.iter().find(|operation| operation.output_schema.contains("x-secret"));
+    assert_eq!(secret.map(|operation| operation.id), None);
+    assert!(alkhub_api::key::create::DESCRIPTOR.output_schema.contains("x-secret"));
+}
+
 #[tokio::test]
 async fn every_mutation_of_projects_honours_its_key() {
     each_hub(async |hub| {

@@ -118,7 +118,9 @@ fn takes_key(descriptor: &Descriptor) -> bool {
 }
 
 fn idempotency_key() -> MetaOperationParam {
-    let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+    // Bare, or a string of RFC 9651: in quotation marks, where backslashes stand before themselves and such marks.
+    let pattern = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
+    let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": pattern });
     MetaOperationParam {
         name: "Idempotency-Key".to_owned(),
         schema: convert(&schema),
