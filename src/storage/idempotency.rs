@@ -95,8 +95,11 @@ async fn take_over(database: &Database, found: &Model, row: Model) -> Result<boo
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn renew(database: &Database, ticket: &Ticket, terms: Terms) -> Result<(), CallError> {
     let tx = database.begin().await?;
+    let now = now_ms();
     let renewal = Entity::update_many()
-        .col_expr(Column::LeaseUntil, Expr::value(now_ms().saturating_add(terms.lease)))
+        .col_expr(Column::LeaseUntil, Expr::value(now.saturating_add(terms.lease)))
+        // The answer of a long call is to be kept as long as that of a short one.
+        .col_expr(Column::ExpiresAt, Expr::value(now.saturating_add(terms.keep)))
         .filter(unanswered(ticket));
     within(renewal.exec(&tx)).await?;
     within(tx.commit()).await
