@@ -234,6 +234,8 @@ export interface HubOperations {
     type: "mutation";
     input: {
       "calls": Array<{
+        /** As the header `Idempotency-Key`, for this call. */
+        "idempotencyKey"?: string;
         /** Input of the operation; an empty object where absent. */
         "input"?: unknown;
         "operationId": string;

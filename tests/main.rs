@@ -5,6 +5,7 @@ mod bus;
 mod cli;
 mod http;
 mod layering;
+mod limits;
 mod spokes;
 mod storage;
 mod support;

@@ -1,7 +1,8 @@
 //! The context of one running call.
 
 use std::{
-    sync::Arc,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,8 +15,10 @@ use crate::{
     CallError, Engine,
     engine::{Answer, Input, Output, Request},
     identity::{Caller, Identity},
+    once::{IdempotencyKey, Ticket},
     operation::Operation,
     peer::Peer,
+    rate::Notes,
     registry::Entry,
     trace::TraceContext,
 };
@@ -103,6 +106,11 @@ pub(crate) struct CallInner {
     pub(crate) trace: Option<TraceContext>,
     pub(crate) transport: Transport,
     pub(crate) peer: Option<Peer>,
+    pub(crate) origin: Option<IpAddr>,
+    pub(crate) key: Option<IdempotencyKey>,
+    /// Set once the call is the one that has the effect.
+    pub(crate) ticket: OnceLock<Arc<Ticket>>,
+    pub(crate) notes: Option<Arc<Notes>>,
     pub(crate) engine: Engine,
 }
 
@@ -188,6 +196,18 @@ impl Call {
         self.inner.peer.as_ref()
     }
 
+    /// The key under which the caller may repeat the call.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.inner.key.as_ref()
+    }
+
+    /// What the answer is kept under, where the call has a key that its operation honours.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Arc<Ticket>> {
+        self.inner.ticket.get()
+    }
+
     /// Length of the chain of nested calls above.
     #[must_use]
     pub fn depth(&self) -> u8 {
@@ -219,6 +239,19 @@ impl Call {
         input: impl Into<Input>,
     ) -> Result<Output, CallError> {
         let request = self.child(input)?;
+        let entry = self.inner.engine.find(operation_id, self.identity())?;
+        self.inner.engine.call(entry, request).await
+    }
+
+    /// Calls another operation in the place of this one: the caller's idempotency key is for that one, and what the
+    /// caller is told beside its answer is told of this one.
+    ///
+    /// # Errors
+    /// What the other operation answers, or an infrastructure error.
+    pub async fn pass_on(&self, operation_id: &str, input: impl Into<Input>) -> Result<Output, CallError> {
+        let mut request = self.child(input)?;
+        request.key.clone_from(&self.inner.key);
+        request.notes.clone_from(&self.inner.notes);
         let entry = self.inner.engine.find(operation_id, self.identity())?;
         self.inner.engine.call(entry, request).await
     }
@@ -256,6 +289,11 @@ impl Call {
             trace: self.inner.trace.map(TraceContext::child),
             transport: Transport::Nested,
             peer: self.inner.peer.clone(),
+            origin: self.inner.origin,
+            // A key names one intention of the caller; what an operation calls to serve it are others.
+            key: None,
+            counted: true,
+            notes: None,
         })
     }
 }

@@ -26,6 +26,8 @@ pub mod codes {
     pub const UNKNOWN_ERROR: &str = "UNKNOWN_ERROR";
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
     pub const TIMEOUT: &str = "TIMEOUT";
+    pub const IDEMPOTENCY_KEY_REUSED: &str = "IDEMPOTENCY_KEY_REUSED";
+    pub const IDEMPOTENCY_UNKNOWN_OUTCOME: &str = "IDEMPOTENCY_UNKNOWN_OUTCOME";
 }
 
 /// One violation of an input schema.
@@ -167,9 +169,10 @@ impl CallError {
             codes::OPERATION_NOT_FOUND | codes::NOT_FOUND => 404,
             codes::METHOD_NOT_ALLOWED => 405,
             codes::REQUEST_TIMEOUT => 408,
+            codes::IDEMPOTENCY_UNKNOWN_OUTCOME => 409,
             codes::PAYLOAD_TOO_LARGE => 413,
             codes::UNSUPPORTED_MEDIA_TYPE => 415,
-            codes::VALIDATION_ERROR => 422,
+            codes::VALIDATION_ERROR | codes::IDEMPOTENCY_KEY_REUSED => 422,
             codes::RATE_LIMITED => 429,
             codes::ABORTED => 499,
             codes::UNAVAILABLE => 503,

@@ -43,6 +43,10 @@ pub type ItemStream<T, E> = BoxStream<'static, Result<T, E>>;
     note = "write it in the file of src/operations that mirrors the operation's YAML file"
 )]
 pub trait Handle<O: Operation>: Send + Sync + 'static {
+    /// Whether the handler keeps the answer to a call's [`Call::ticket`] in the transaction of its effect. Where it does,
+    /// a call that ended in the middle had no effect, and is made again when it is repeated.
+    const ATOMIC: bool = false;
+
     /// Serves one call.
     fn handle(&self, cx: &Call, input: O::Input) -> impl Future<Output = Result<O::Output, O::Error>> + Send;
 }

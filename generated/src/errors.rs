@@ -15,6 +15,8 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     PAYLOAD_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     RATE_LIMITED,
+    IDEMPOTENCY_KEY_REUSED,
+    IDEMPOTENCY_UNKNOWN_OUTCOME,
     ABORTED,
     EXECUTION_ERROR,
     UNKNOWN_ERROR,
@@ -123,6 +125,24 @@ pub const RATE_LIMITED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::Er
     code: "RATE_LIMITED",
     status: 429u16,
     description: "Too many requests; Retry-After says when to try again.",
+    details: Some(
+        r#"{"properties":{"policy":{"description":"Name of the limit.","type":"string"},"retryAfter":{"description":"Seconds after which to try again.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"type":"object"}"#,
+    ),
+};
+
+/// The idempotency key was used with another input.
+pub const IDEMPOTENCY_KEY_REUSED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "IDEMPOTENCY_KEY_REUSED",
+    status: 422u16,
+    description: "The idempotency key was used with another input.",
+    details: None,
+};
+
+/// An earlier call with this idempotency key was cut off and may have had its effect.
+pub const IDEMPOTENCY_UNKNOWN_OUTCOME: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "IDEMPOTENCY_UNKNOWN_OUTCOME",
+    status: 409u16,
+    description: "An earlier call with this idempotency key was cut off and may have had its effect.",
     details: None,
 };
 

@@ -180,6 +180,24 @@ pub fn all() -> Vec<Key> {
         key!("spokes.calls" = spokes.calls, "Most calls that wait for a spoke's answer."),
         key!("spokes.operations" = spokes.operations, "Most operations of a spoke."),
         key!(size "spokes.spec_bytes" = spokes.spec_bytes, "Largest description of an operation."),
+        key!("rate.key" = rate.key, "Most calls of one key in a time."),
+        key!(
+            "rate.anonymous" = rate.anonymous,
+            "Most calls without a key, and refused credentials, of one client address in a time."
+        ),
+        key!(
+            "rate.operations" = rate.operations,
+            "Most calls of some operations by one caller in a time, in place of the above; the first pattern that fits counts."
+        ),
+        key!(
+            "rate.proxies" = rate.proxies,
+            "How many proxies before the hub append the client's address to `X-Forwarded-For`; with 0 that header is not believed."
+        ),
+        key!("idempotency.keep" = idempotency.keep, "How long the answer to an idempotency key is kept."),
+        key!(
+            "idempotency.lease" = idempotency.lease,
+            "How long a process that serves a call with an idempotency key may be silent before the call is believed dead."
+        ),
         key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."

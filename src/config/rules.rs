@@ -47,6 +47,15 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");
     }
+    for (key, value, least, right) in [
+        ("idempotency.keep", config.idempotency.keep, 60, "1m or more"),
+        ("idempotency.lease", config.idempotency.lease, 1, "1s or more"),
+    ] {
+        let good = value >= Duration::from_secs(least);
+        check(key, good, "it is too short for a caller to come back".into(), right);
+    }
+    let proxies = config.rate.proxies;
+    check("rate.proxies", proxies <= 16, format!("{proxies} is too large"), "16 or less");
     let ratio = config.telemetry.sample_ratio;
     let good = (0.0..=1.0).contains(&ratio);
     check("telemetry.sample_ratio", good, format!("{ratio} is not a share"), "a number from 0 to 1");

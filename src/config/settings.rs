@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secret;
+use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -26,6 +27,10 @@ pub struct Config {
     pub limits: Limits,
     /// Connections of the call protocol, and the spokes behind them.
     pub spokes: Spokes,
+    /// How often callers may call.
+    pub rate: Rate,
+    /// Answers that are kept by idempotency key.
+    pub idempotency: Idempotency,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -54,6 +59,8 @@ impl Default for Config {
             cluster: Cluster::default(),
             limits: Limits::default(),
             spokes: Spokes::default(),
+            rate: Rate::default(),
+            idempotency: Idempotency::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),
@@ -288,6 +295,41 @@ impl Spokes {
             spec: alkhub_core::registry::SpecLimits { bytes: self.spec_bytes, ..Default::default() },
             heartbeat: self.heartbeat,
         }
+    }
+}
+
+/// How often callers may call.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    /// Calls of one key.
+    pub key: Quota,
+    /// Calls without a key, and refused credentials, of one client address.
+    pub anonymous: Quota,
+    /// Calls of some operations by one caller, in place of the above; the first pattern that fits.
+    pub operations: Vec<OperationQuota>,
+    /// Proxies before the hub that append to `X-Forwarded-For`.
+    pub proxies: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        let anonymous = Quota { calls: 6000, window: Duration::from_secs(60) };
+        Self { key: Quota::OFF, anonymous, operations: Vec::new(), proxies: 0 }
+    }
+}
+
+/// Answers that are kept by idempotency key.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// How long an answer is kept.
+    pub keep: Duration,
+    /// How long a process that serves such a call may be silent before the call is believed dead.
+    pub lease: Duration,
+}
+
+impl Default for Idempotency {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(24 * 60 * 60), lease: Duration::from_secs(10) }
     }
 }
 

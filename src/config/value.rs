@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::units::{duration_text, parse_duration, parse_size, size_text};
 use super::{LogFormat, Secret};
+use crate::rate::{OperationQuota, Quota};
 
 /// A value as it was written, before its type is known.
 #[derive(Debug, Clone)]
@@ -247,6 +248,32 @@ impl Value for Vec<String> {
 
     fn show(&self) -> Shown {
         plain(self.clone())
+    }
+}
+
+impl Value for Quota {
+    const EXPECTED: &'static str =
+        "`off`, or calls and a time of whole seconds up to a day, such as `100/1s` or `6000/1m`";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        Self::parse(raw.text()?)
+    }
+
+    fn show(&self) -> Shown {
+        plain(self.to_string())
+    }
+}
+
+impl Value for Vec<OperationQuota> {
+    const EXPECTED: &'static str =
+        "a list such as `project.create=10/1m`, `kit.*=off`, where `*` stands for any characters";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        Vec::<String>::read(raw)?.iter().map(|limit| OperationQuota::parse(limit)).collect()
+    }
+
+    fn show(&self) -> Shown {
+        plain(self.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 }
 

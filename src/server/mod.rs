@@ -7,7 +7,11 @@ mod spread;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use alkhub_core::{Engine, Registry, engine::Limits as EngineLimits};
+use alkhub_core::{
+    Engine, Registry,
+    engine::{Limits as EngineLimits, Observer},
+    rate::RateLimiter,
+};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -18,7 +22,9 @@ use crate::{
     bus, cluster,
     config::Config,
     hub::Hub,
+    idempotency::KeptAnswers,
     keys::{self, Bootstrap, KeyStore},
+    rate::Limiter,
     spokes::Spokes,
     storage::Database,
     transport::{
@@ -120,7 +126,10 @@ impl Server {
             call_timeout: config.limits.call_timeout,
             calls_in_flight: config.limits.calls_in_flight,
         };
-        let engine = Engine::new(registry, limits, vec![Arc::new(metrics.clone())]);
+        let answers = KeptAnswers::start(database.clone(), &config.idempotency, &tasks, &stop);
+        let limiter = Limiter::new(&config.rate).map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
+        let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
         let config = Arc::new(config);
         let state = HttpState {
             engine,

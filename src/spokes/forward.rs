@@ -6,11 +6,13 @@ use alkhub_core::{
     Call, CallError, Identity, Kind,
     engine::{Answer, Unchecked, handler::ErasedHandler},
     peer::Outgoing,
+    protocol::IDEMPOTENCY_KEY,
     registry::Registered,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use serde_json::{Map, Value};
 
 use super::Spoke;
 
@@ -36,6 +38,7 @@ pub(super) async fn forward(
 ) -> Result<Answer, CallError> {
     let identity = call.identity().map(|identity| shown(identity, operation));
     let plain_id = operation.plain_id();
+    let metadata = metadata(call);
     let request = Outgoing {
         id: call.request_id(),
         operation_id: &plain_id,
@@ -44,7 +47,7 @@ pub(super) async fn forward(
         parent: call.parent_request_id(),
         deadline: call.deadline(),
         identity: identity.as_deref(),
-        metadata: Some(call.metadata()),
+        metadata: Some(&metadata),
     };
     if operation.kind == Kind::Subscription {
         let items = spoke.peer.subscribe(&request, None)?;
@@ -53,6 +56,14 @@ pub(super) async fn forward(
         return Ok(Answer::Stream(items.boxed()));
     }
     spoke.peer.call(request).await.map(Answer::Once).map_err(|error| declared(operation, error))
+}
+
+/// What the caller said beside its input, with its idempotency key: what that means is for the spoke to say.
+fn metadata(call: &Call) -> Cow<'_, Map<String, Value>> {
+    let Some(key) = call.idempotency_key() else { return Cow::Borrowed(call.metadata()) };
+    let mut metadata = call.metadata().clone();
+    metadata.insert(IDEMPOTENCY_KEY.to_owned(), key.as_str().into());
+    Cow::Owned(metadata)
 }
 
 /// The caller as the spoke sees it. `admin` is a word of the hub's; spokes are shown the scopes that it stands for here.

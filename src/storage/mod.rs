@@ -4,14 +4,17 @@ pub mod audit;
 mod connect;
 mod entity;
 mod error;
+pub mod idempotency;
 pub mod keys;
 mod migrate;
 pub mod nodes;
 pub mod page;
 mod pool;
 pub mod projects;
+mod receipt;
 pub mod time;
 
 pub use connect::{Database, Settings};
 pub use migrate::Step;
 pub use page::Page;
+pub use receipt::Receipt;

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::{
-    Database, Page,
+    Database, Page, Receipt,
     entity::projects::{ActiveModel, Column, Entity, Model},
     error::{within, within_unless_taken},
     page::decode_cursor,
@@ -57,6 +57,7 @@ pub struct Filter {
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn create(
     database: &Database,
+    receipt: &Receipt<'_, Project>,
     name: String,
     repository: String,
     description: Option<String>,
@@ -76,6 +77,7 @@ pub async fn create(
     if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
+    receipt.write(&tx, &project).await?;
     within(tx.commit()).await?;
     Ok(Written::Done(project))
 }
@@ -117,7 +119,12 @@ pub async fn list(
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn update(database: &Database, id: &str, change: Change) -> Result<Written, CallError> {
+pub async fn update(
+    database: &Database,
+    receipt: &Receipt<'_, Project>,
+    id: &str,
+    change: Change,
+) -> Result<Written, CallError> {
     let tx = database.begin().await?;
     let Some(project) = within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? else {
         return Ok(Written::NotFound);
@@ -134,23 +141,31 @@ pub async fn update(database: &Database, id: &str, change: Change) -> Result<Wri
     if changed == project {
         return Ok(Written::Done(project));
     }
-    store(tx, changed).await
+    store(tx, receipt, changed).await
 }
 
 /// Takes a project out of use; again changes nothing.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn archive(database: &Database, id: &str) -> Result<Written, CallError> {
+pub async fn archive(
+    database: &Database,
+    receipt: &Receipt<'_, Project>,
+    id: &str,
+) -> Result<Written, CallError> {
     let tx = database.begin().await?;
     match within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? {
         None => Ok(Written::NotFound),
         Some(project) if project.archived => Ok(Written::Done(project)),
-        Some(project) => store(tx, Project { archived: true, ..project }).await,
+        Some(project) => store(tx, receipt, Project { archived: true, ..project }).await,
     }
 }
 
-async fn store(tx: sea_orm::DatabaseTransaction, project: Project) -> Result<Written, CallError> {
+async fn store(
+    tx: sea_orm::DatabaseTransaction,
+    receipt: &Receipt<'_, Project>,
+    project: Project,
+) -> Result<Written, CallError> {
     let project = Project { updated_at: Ord::max(now_ms(), project.updated_at), ..project };
     let row = ActiveModel {
         id: sea_orm::ActiveValue::Unchanged(project.id.clone()),
@@ -164,6 +179,7 @@ async fn store(tx: sea_orm::DatabaseTransaction, project: Project) -> Result<Wri
     if within_unless_taken(Box::pin(Entity::update(row).exec(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
+    receipt.write(&tx, &project).await?;
     within(tx.commit()).await?;
     Ok(Written::Done(project))
 }

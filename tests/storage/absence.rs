@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alkhub::storage::{Database, projects};
+use alkhub::storage::{Database, Receipt, projects};
 use alkhub_core::error::codes;
 use tokio::{
     io::{AsyncReadExt, copy_bidirectional},
@@ -21,7 +21,9 @@ use crate::support::until;
 const HANGS: Duration = Duration::from_secs(48);
 
 async fn create(database: &Database, name: &str) -> Result<(), alkhub_core::CallError> {
-    projects::create(database, name.to_owned(), "https://git.example/p".to_owned(), None).await.map(drop)
+    projects::create(database, &Receipt::none(), name.to_owned(), "https://git.example/p".to_owned(), None)
+        .await
+        .map(drop)
 }
 
 /// Reads and writes, more than there are connections, all answer UNAVAILABLE in time.

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use alkhub::storage::{
-    Database,
+    Database, Receipt,
     audit::Actor,
     keys as stored,
     projects::{self, Filter, Written},
@@ -12,7 +12,8 @@ use alkhub::storage::{
 use super::{for_each_database, key, open, token};
 
 async fn create(database: &Database, name: &str) -> Result<Written, alkhub_core::CallError> {
-    projects::create(database, name.to_owned(), "https://git.example/p".to_owned(), None).await
+    projects::create(database, &Receipt::none(), name.to_owned(), "https://git.example/p".to_owned(), None)
+        .await
 }
 
 /// Polls a future at most so many times, then drops it: given up while waiting, inside the transaction, at its end.

@@ -3,6 +3,7 @@
 mod absence;
 mod cancelled;
 mod gate;
+mod idempotency;
 mod keys;
 mod migrate;
 mod postgres;

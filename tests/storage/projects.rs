@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alkhub::storage::{
-    Database,
+    Database, Receipt,
     projects::{self, Change, Filter, Project, Written},
 };
 use alkhub_core::error::codes;
@@ -12,7 +12,14 @@ use tokio::task::JoinSet;
 use super::{for_each_database, open};
 
 async fn create(database: &Database, name: &str) -> Written {
-    let made = projects::create(database, name.to_owned(), "https://git.example/p".to_owned(), None).await;
+    let made = projects::create(
+        database,
+        &Receipt::none(),
+        name.to_owned(),
+        "https://git.example/p".to_owned(),
+        None,
+    )
+    .await;
     made.expect("the database answers")
 }
 
@@ -47,10 +54,20 @@ async fn a_name_cannot_be_taken_by_an_update_either() {
         done(create(&database, "first").await);
         let second = done(create(&database, "second").await);
         let rename = |name: &str| Change { name: Some(name.to_owned()), ..Change::default() };
-        assert_eq!(projects::update(&database, &second.id, rename("first")).await, Ok(Written::NameTaken));
-        let renamed = done(projects::update(&database, &second.id, rename("third")).await.expect("answered"));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), &second.id, rename("first")).await,
+            Ok(Written::NameTaken)
+        );
+        let renamed = done(
+            projects::update(&database, &Receipt::none(), &second.id, rename("third"))
+                .await
+                .expect("answered"),
+        );
         assert_eq!(projects::get(&database, &second.id).await, Ok(Some(renamed)));
-        assert_eq!(projects::update(&database, "none", rename("x")).await, Ok(Written::NotFound));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), "none", rename("x")).await,
+            Ok(Written::NotFound)
+        );
     })
     .await;
 }
@@ -63,18 +80,23 @@ async fn a_description_is_set_kept_and_removed_and_archiving_ends_changes() {
             description: description.map(|text| text.map(str::to_owned)),
             ..Change::default()
         };
-        let after = async |change| done(projects::update(&database, &id, change).await.expect("answered"));
+        let after = async |change| {
+            done(projects::update(&database, &Receipt::none(), &id, change).await.expect("answered"))
+        };
         assert_eq!(after(describe(Some(Some("text")))).await.description.as_deref(), Some("text"));
         assert_eq!(after(describe(None)).await.description.as_deref(), Some("text"));
         assert_eq!(after(describe(Some(None))).await.description, None);
-        let archived = done(projects::archive(&database, &id).await.expect("answered"));
+        let archived = done(projects::archive(&database, &Receipt::none(), &id).await.expect("answered"));
         assert!(archived.archived);
         assert_eq!(
-            projects::archive(&database, &id).await,
+            projects::archive(&database, &Receipt::none(), &id).await,
             Ok(Written::Done(archived)),
             "again changes nothing"
         );
-        assert_eq!(projects::update(&database, &id, describe(None)).await, Ok(Written::Archived));
+        assert_eq!(
+            projects::update(&database, &Receipt::none(), &id, describe(None)).await,
+            Ok(Written::Archived)
+        );
     })
     .await;
 }

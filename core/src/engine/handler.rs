@@ -18,6 +18,11 @@ use crate::{
 pub trait ErasedHandler: Send + Sync {
     /// Serves one call. Dropping the future cancels the call.
     async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError>;
+
+    /// As [`Handle::ATOMIC`].
+    fn is_atomic(&self) -> bool {
+        false
+    }
 }
 
 /// A typed handler of a query or mutation.
@@ -65,6 +70,10 @@ impl<O: Operation, H: Handle<O>> ErasedHandler for Local<O, H> {
         let input = input.typed()?;
         let output = self.hub.handle(call, input).await.map_err(declared::<O>)?;
         Ok(Answer::Once(json(&output)?))
+    }
+
+    fn is_atomic(&self) -> bool {
+        H::ATOMIC
     }
 }
 

@@ -2,11 +2,13 @@
 
 pub mod handler;
 mod input;
+mod keyed;
 mod observe;
 mod output;
 mod run;
 
 use std::{
+    net::IpAddr,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -23,8 +25,10 @@ use crate::{
     CallError, Registry,
     call::{Deadline, Transport},
     identity::{Caller, Identity},
+    once::{Answers, IdempotencyKey},
     operation::ItemStream,
     peer::Peer,
+    rate::{Notes, RateLimiter, Taking, Who},
     registry::Entry,
     trace::TraceContext,
 };
@@ -61,6 +65,14 @@ pub struct Request {
     pub transport: Transport,
     /// The connection by which it came in, where that is one of the call protocol.
     pub peer: Option<Peer>,
+    /// Address of the client, where it is known; it stands for a caller without a key.
+    pub origin: Option<IpAddr>,
+    /// The key under which the caller may repeat the call.
+    pub key: Option<IdempotencyKey>,
+    /// Another call was counted in the place of this one.
+    pub counted: bool,
+    /// Where the transport is told what to say beside the answer.
+    pub notes: Option<Arc<Notes>>,
 }
 
 impl Request {
@@ -85,6 +97,10 @@ impl Request {
             trace: None,
             transport,
             peer: None,
+            origin: None,
+            key: None,
+            counted: false,
+            notes: None,
         }
     }
 }
@@ -118,6 +134,8 @@ struct Inner {
     registry: Registry,
     limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
+    answers: Option<Arc<dyn Answers>>,
+    limiter: Option<Arc<dyn RateLimiter>>,
     running: AtomicU64,
     /// How many of those that run are subscriptions.
     streams: AtomicU64,
@@ -128,8 +146,22 @@ impl Engine {
     /// An engine over these operations.
     #[must_use]
     pub fn new(registry: Registry, limits: Limits, observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self::guarded(registry, limits, observers, None, None)
+    }
+
+    /// The same, where answers are kept by idempotency key and calls are counted.
+    #[must_use]
+    pub fn guarded(
+        registry: Registry,
+        limits: Limits,
+        observers: Vec<Arc<dyn Observer>>,
+        answers: Option<Arc<dyn Answers>>,
+        limiter: Option<Arc<dyn RateLimiter>>,
+    ) -> Self {
         let [running, streams, total] = [const { AtomicU64::new(0) }; 3];
-        Self { inner: Arc::new(Inner { registry, limits, observers, running, streams, total }) }
+        Self {
+            inner: Arc::new(Inner { registry, limits, observers, answers, limiter, running, streams, total }),
+        }
     }
 
     /// The operations.
@@ -159,6 +191,31 @@ impl Engine {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.inner.total.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Takes one step from an allowance.
+    async fn count(&self, who: Who<'_>, what: Taking<'_>, notes: Option<&Notes>) -> Result<(), CallError> {
+        let Some(limiter) = &self.inner.limiter else { return Ok(()) };
+        let Some(standing) = limiter.take(who, what).await else { return Ok(()) };
+        if let Some(notes) = notes {
+            notes.stands(&standing);
+        }
+        standing.refusal().map_or(Ok(()), Err)
+    }
+
+    /// Counts credentials that were not accepted against the address that they came from.
+    ///
+    /// # Errors
+    /// RATE_LIMITED, to be answered in place of the refusal.
+    pub async fn count_refused(
+        &self,
+        origin: Option<IpAddr>,
+        notes: Option<&Notes>,
+    ) -> Result<(), CallError> {
+        match origin {
+            Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await,
+            None => Ok(()),
+        }
     }
 
     /// The entry of an operation.

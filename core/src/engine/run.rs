@@ -1,9 +1,13 @@
 //! Running one call: from its request to its answer.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
 
 use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
@@ -13,6 +17,7 @@ use super::{
 use crate::{
     Call, CallError, Kind,
     call::{CallInner, Deadline},
+    rate::{Taking, Who},
     registry::Entry,
 };
 
@@ -31,24 +36,42 @@ impl Engine {
             (Some(own), Some(asked)) => Some(own.min(asked)),
             (own, asked) => own.or(asked),
         };
+        let Request { caller, cancel, key, .. } = request;
+        let keyed = key.is_some() && caller.is_some() && entry.honours_key() && self.inner.answers.is_some();
         let call = Call {
             inner: Arc::new(CallInner {
                 id: request.id,
                 parent: request.parent,
                 depth: request.depth,
                 entry: entry.clone(),
-                caller: request.caller,
+                caller,
                 deadline,
-                cancel: request.cancel,
+                // A call with a key goes on when its caller leaves, so that the answer is there when it returns.
+                cancel: if keyed { CancellationToken::new() } else { cancel.clone() },
                 metadata: request.metadata,
                 trace: request.trace,
                 transport: request.transport,
                 peer: request.peer,
+                origin: request.origin,
+                key,
+                ticket: OnceLock::new(),
+                notes: request.notes,
                 engine: self.clone(),
             }),
         };
-        let mut running = Running::begin(call);
-        let answer = self.admitted(&entry, &running, request.input).await;
+        let running = Running::begin(call);
+        if keyed {
+            return Box::pin(self.apart(entry, running, request.input, request.counted, cancel)).await;
+        }
+        self.finished(self.admitted(&entry, &running, request.input, request.counted).await, running)
+    }
+
+    /// Reports how a call ended, at once or with its stream.
+    pub(super) fn finished(
+        &self,
+        answer: Result<Answer, CallError>,
+        mut running: Running,
+    ) -> Result<Answer, CallError> {
         match answer {
             Ok(Answer::Once(output)) => {
                 running.end(Outcome::Completed);
@@ -62,9 +85,27 @@ impl Engine {
         }
     }
 
-    async fn admitted(&self, entry: &Entry, running: &Running, input: Input) -> Result<Answer, CallError> {
-        let call = running.call();
+    async fn admitted(
+        &self,
+        entry: &Entry,
+        running: &Running,
+        input: Input,
+        counted: bool,
+    ) -> Result<Answer, CallError> {
+        self.admit(entry, running.call(), counted).await?;
+        self.serve(entry, running.call(), Unchecked::new(input, entry.validator()?)).await
+    }
+
+    /// Lets a call in: its caller may make it, has not made too many, and there is room and time.
+    pub(super) async fn admit(&self, entry: &Entry, call: &Call, counted: bool) -> Result<(), CallError> {
         entry.access().check(entry.id(), call.identity())?;
+        if self.inner.limiter.is_some() {
+            let who = call.identity().map(|identity| Who::Key(&identity.id));
+            let what = if counted { Taking::Nested(entry.id()) } else { Taking::Call(entry.id()) };
+            if let Some(who) = who.or_else(|| call.inner.origin.map(Who::Address)) {
+                self.count(who, what, call.inner.notes.as_deref()).await?;
+            }
+        }
         if self.is_full(entry.kind()) {
             let mut error = CallError::new(
                 crate::error::codes::UNAVAILABLE,
@@ -74,12 +115,19 @@ impl Engine {
             return Err(error);
         }
         // Too late before it began: a spoke should not even hear of it.
-        if let Some(deadline) =
-            call.deadline().filter(|deadline| deadline.at() <= tokio::time::Instant::now())
-        {
-            return Err(CallError::timeout(deadline.epoch_ms()));
+        match call.deadline().filter(|deadline| deadline.at() <= tokio::time::Instant::now()) {
+            Some(deadline) => Err(CallError::timeout(deadline.epoch_ms())),
+            None => Ok(()),
         }
-        let input = Unchecked::new(input, entry.validator()?);
+    }
+
+    /// Runs the handler within the call's bounds.
+    pub(super) async fn serve(
+        &self,
+        entry: &Entry,
+        call: &Call,
+        input: Unchecked<'_>,
+    ) -> Result<Answer, CallError> {
         // Only inside a traced request is there anybody to look at the span.
         let span = if tracing::Span::current().is_disabled() {
             tracing::Span::none()

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::StreamExt;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use crate::{
     engine::Output,
     engine::{Answer, Input, Request},
     error::codes,
+    once::IdempotencyKey,
     operation::ItemStream,
     protocol::{self, Credit, Requested},
 };
@@ -100,7 +102,14 @@ impl Peer {
         request.transport = Transport::WebSocket;
         request.caller = None;
         request.peer = Some(self.clone());
+        // By another caller than its parent, and so another call to be counted.
+        request.counted = false;
         request.metadata = wanted.metadata.unwrap_or_default();
+        request.key = match request.metadata.remove(protocol::IDEMPOTENCY_KEY) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(key)) => Some(IdempotencyKey::new(&key)?),
+            Some(_) => return Err(CallError::bad_request("metadata.idempotencyKey must be a string.")),
+        };
         let asked = wanted.deadline.filter(|deadline| *deadline > 0.0);
         #[allow(
             clippy::cast_possible_truncation,

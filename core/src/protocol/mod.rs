@@ -14,6 +14,9 @@ pub use write::{About, aborted, completed, credit, event, failed, requested, res
 /// `bearer.<key>`.
 pub const SUBPROTOCOL: &str = "alkhub.v1";
 
+/// Member of a request's metadata that carries its idempotency key.
+pub const IDEMPOTENCY_KEY: &str = "idempotencyKey";
+
 /// Appends a JSON string.
 pub(crate) fn write_text(to: &mut Vec<u8>, text: &str) {
     // Writing to memory does not fail.

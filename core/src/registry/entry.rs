@@ -183,6 +183,21 @@ impl Entry {
         }
     }
 
+    /// A mutation of the hub's own whose answers are kept by idempotency key.
+    #[must_use]
+    pub fn honours_key(&self) -> bool {
+        matches!(&self.source, Source::Declared(own) if own.descriptor.idempotent)
+    }
+
+    /// Whether the operation declares an error of this code.
+    #[must_use]
+    pub fn declares(&self, code: &str) -> bool {
+        match &self.source {
+            Source::Declared(own) => own.descriptor.errors.iter().any(|error| error.code == code),
+            Source::Registered { operation, .. } => operation.errors.iter().any(|error| error.code == code),
+        }
+    }
+
     /// The compiled input schema; compiled at first use, so that a start does not wait for it.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ pub struct Input {
 /// The type `InputCallsItem`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct InputCallsItem {
+    /// As the header `Idempotency-Key`, for this call.
+    #[serde(rename = "idempotencyKey", default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
     /// Input of the operation; an empty object where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<::serde_json::Value>,
@@ -118,7 +121,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     idempotent: false,
     any_error: false,
     page: false,
-    input_schema: r#"{"additionalProperties":false,"properties":{"calls":{"items":{"additionalProperties":false,"properties":{"input":{"description":"Input of the operation; an empty object where absent."},"operationId":{"maxLength":300,"minLength":1,"type":"string"}},"required":["operationId"],"type":"object"},"maxItems":100,"minItems":1,"type":"array"}},"required":["calls"],"type":"object"}"#,
+    input_schema: r#"{"additionalProperties":false,"properties":{"calls":{"items":{"additionalProperties":false,"properties":{"idempotencyKey":{"description":"As the header `Idempotency-Key`, for this call.","maxLength":255,"minLength":1,"pattern":"^[!-~]+$","type":"string"},"input":{"description":"Input of the operation; an empty object where absent."},"operationId":{"maxLength":300,"minLength":1,"type":"string"}},"required":["operationId"],"type":"object"},"maxItems":100,"minItems":1,"type":"array"}},"required":["calls"],"type":"object"}"#,
     output_schema: r##"{"$defs":{"CallProblem":{"additionalProperties":false,"description":"Why a call failed.","properties":{"code":{"type":"string"},"details":{"description":"As the error's schema says."},"message":{"type":"string"}},"required":["code","message"],"type":"object"},"ResponseEnvelope":{"additionalProperties":false,"description":"A result with where it came from.","properties":{"data":{"description":"The operation's output."},"meta":{"additionalProperties":true,"description":"Its `source` says what else it has: `local` operationId and timestamp, `http` statusCode, headers and contentType, `mcp` isError and content.","properties":{"source":{"enum":["local","http","mcp"],"type":"string"}},"required":["source"],"type":"object"}},"required":["data","meta"],"type":"object"}},"additionalProperties":false,"properties":{"results":{"description":"One for each call, in the order asked.","items":{"additionalProperties":false,"description":"Either `output` or `error`.","properties":{"error":{"$ref":"#/$defs/CallProblem"},"output":{"$ref":"#/$defs/ResponseEnvelope"},"requestId":{"type":"string"}},"required":["requestId"],"type":"object"},"type":"array"}},"required":["results"],"type":"object"}"##,
     errors: &[],
     examples: &[],

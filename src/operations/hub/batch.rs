@@ -4,7 +4,7 @@ use alkhub_api::{
     hub::batch::{Batch, Error, Input, InputCallsItem, Output, OutputResultsItem},
     shared::CallProblem,
 };
-use alkhub_core::{Call, CallError, Handle};
+use alkhub_core::{Call, CallError, Handle, once::IdempotencyKey};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
@@ -22,7 +22,7 @@ impl Handle<Batch> for Hub {
 }
 
 async fn one(cx: &Call, call: InputCallsItem) -> OutputResultsItem {
-    let (request_id, answer) = run(cx, &call.operation_id, call.input.unwrap_or_else(|| json!({}))).await;
+    let (request_id, answer) = run(cx, call).await;
     match answer {
         Ok(output) => OutputResultsItem { request_id, output: Some(output), error: None },
         Err(error) => {
@@ -35,16 +35,18 @@ async fn one(cx: &Call, call: InputCallsItem) -> OutputResultsItem {
 
 async fn run(
     cx: &Call,
-    operation_id: &str,
-    input: serde_json::Value,
+    call: InputCallsItem,
 ) -> (String, Result<alkhub_api::shared::ResponseEnvelope, CallError>) {
-    let request = match cx.child(input) {
+    let mut request = match cx.child(call.input.unwrap_or_else(|| json!({}))) {
         Ok(request) => request,
         Err(error) => return (cx.request_id().to_string(), Err(error)),
     };
     let request_id = request.id.to_string();
-    let engine = cx.engine();
+    // A batch is not a way to call more often.
+    request.counted = false;
+    let (engine, operation_id) = (cx.engine(), &call.operation_id);
     let answer = async {
+        request.key = call.idempotency_key.as_deref().map(IdempotencyKey::new).transpose()?;
         let entry = engine.find(operation_id, cx.identity())?;
         let output = engine.call(entry, request).await?;
         convert::envelope(operation_id, output)

@@ -9,7 +9,7 @@ use crate::{convert, hub::Hub};
 impl Handle<Marker> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
         let body = input.input.unwrap_or_else(|| json!({}));
-        let output = cx.call_dynamic(&input.operation_id, body).await?;
+        let output = cx.pass_on(&input.operation_id, body).await?;
         Ok(convert::envelope(&input.operation_id, output)?)
     }
 }

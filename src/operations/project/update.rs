@@ -9,11 +9,16 @@ use alkhub_core::{Call, Handle};
 use crate::{
     convert,
     hub::Hub,
-    storage::projects::{self, Change, Written},
+    storage::{
+        Receipt,
+        projects::{self, Change, Written},
+    },
 };
 
 impl Handle<Update> for Hub {
-    async fn handle(&self, _cx: &Call, input: Input) -> Result<Output, Error> {
+    const ATOMIC: bool = true;
+
+    async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
         let project_id = input.project_id;
         let name = input.name.clone();
         let change = Change {
@@ -21,7 +26,7 @@ impl Handle<Update> for Hub {
             repository: input.repository,
             description: input.description.map(|text| Some(text).filter(|text| !text.is_empty())),
         };
-        match projects::update(&self.database, &project_id, change).await? {
+        match projects::update(&self.database, &Receipt::of(cx, &convert::project), &project_id, change).await? {
             Written::Done(project) => Ok(convert::project(project)),
             Written::NotFound => Err(Error::ProjectNotFound(ProjectNotFound { project_id })),
             Written::Archived => Err(Error::ProjectArchived(ProjectArchived { project_id })),

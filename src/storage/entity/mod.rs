@@ -3,5 +3,6 @@
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 pub(super) mod hub_state;
+pub(super) mod idempotency_keys;
 pub(super) mod nodes;
 pub(super) mod projects;

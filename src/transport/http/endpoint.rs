@@ -1,22 +1,24 @@
 //! The one endpoint that serves every declared route.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use alkhub_core::{
-    CallError, Descriptor, Kind,
+    CallError, Descriptor, Engine, Kind,
     call::Transport,
     engine::{Answer, Request as CallRequest},
+    once::IdempotencyKey,
+    rate::Notes,
     registry::Entry,
     trace::TraceContext,
 };
 use bytes::Bytes;
 use poem::{
     Endpoint, Request, Response,
-    http::{HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
 };
 use uuid::Uuid;
 
-use super::{HttpState, auth, bind::Binding, compress::Compressible, front::RequestId, problem, sse};
+use super::{HttpState, auth, bind::Binding, compress::Compressible, front::RequestId, problem, sse, told};
 
 /// A declared route.
 pub(super) struct OperationEndpoint {
@@ -33,12 +35,20 @@ impl OperationEndpoint {
         Some(Self { binding: Binding::new(descriptor, method), state, entry })
     }
 
-    async fn serve(&self, request: &mut Request, id: Uuid) -> Result<Response, CallError> {
+    async fn serve(
+        &self,
+        request: &mut Request,
+        id: Uuid,
+        origin: Option<IpAddr>,
+        notes: &Arc<Notes>,
+    ) -> Result<Response, CallError> {
         let caller = auth::identify(request.headers(), &self.state.keys).await?;
         // Before the body is read: who may not call need not be listened to.
         self.entry.access().check(self.entry.id(), caller.as_deref())?;
+        let key = idempotency_key(request.headers())?;
         let input = self.binding.read(request, &self.state.config.limits).await?;
         let mut call = CallRequest::with_id(id, input, caller, Transport::Http);
+        (call.key, call.origin, call.notes) = (key, origin, Some(notes.clone()));
         call.trace = request
             .headers()
             .get("traceparent")
@@ -71,12 +81,42 @@ impl Endpoint for OperationEndpoint {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
-        let answer = self.serve(&mut request, id).await;
-        Ok(answer.unwrap_or_else(|error| {
-            log_refusal(self.entry.id(), self.entry.kind(), id, &error);
-            problem::response(&error, id)
-        }))
+        let origin = told::origin(&request, self.state.config.rate.proxies);
+        let notes = Arc::new(Notes::default());
+        let mut response = match self.serve(&mut request, id, origin, &notes).await {
+            Ok(response) => response,
+            Err(error) => {
+                let error = refused(&self.state.engine, error, origin, &notes).await;
+                log_refusal(self.entry.id(), self.entry.kind(), id, &error);
+                problem::response(&error, id)
+            }
+        };
+        told::apply(&mut response, &notes);
+        Ok(response)
     }
+}
+
+/// The key under which the client may repeat the request.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, CallError> {
+    let mut values = headers.get_all("idempotency-key").into_iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(CallError::bad_request("Idempotency-Key is given more than once."));
+    }
+    IdempotencyKey::from_header(value.to_str().unwrap_or_default()).map(Some)
+}
+
+/// Who shows no valid credentials too often is answered that instead.
+pub(crate) async fn refused(
+    engine: &Engine,
+    error: CallError,
+    origin: Option<IpAddr>,
+    notes: &Notes,
+) -> CallError {
+    if !error.unauthenticated {
+        return error;
+    }
+    engine.count_refused(origin, Some(notes)).await.err().unwrap_or(error)
 }
 
 fn log_refusal(operation: &str, kind: Kind, request_id: Uuid, error: &CallError) {

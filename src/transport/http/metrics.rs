@@ -5,6 +5,7 @@ use std::time::Duration;
 use alkhub_core::{
     Call, CallError,
     engine::{Observer, Outcome},
+    rate::Notes,
 };
 use poem::{Endpoint, Request, Response, http::StatusCode};
 use prometheus::{
@@ -12,7 +13,7 @@ use prometheus::{
 };
 use uuid::Uuid;
 
-use super::{HttpState, auth, front::RequestId, problem};
+use super::{HttpState, auth, endpoint::refused, front::RequestId, problem, told};
 
 /// Scope that `/metrics` asks for unless the configuration makes it public.
 const SCOPE: &str = "metrics:read";
@@ -117,6 +118,14 @@ impl Endpoint for Page {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
-        Ok(self.serve(&request).await.unwrap_or_else(|error| problem::response(&error, id)))
+        let error = match self.serve(&request).await {
+            Ok(page) => return Ok(page),
+            Err(error) => error,
+        };
+        let notes = Notes::default();
+        let origin = told::origin(&request, self.0.config.rate.proxies);
+        let mut response = problem::response(&refused(&self.0.engine, error, origin, &notes).await, id);
+        told::apply(&mut response, &notes);
+        Ok(response)
     }
 }

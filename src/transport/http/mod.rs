@@ -6,7 +6,7 @@ mod bind;
 mod body;
 mod compress;
 mod docs;
-mod endpoint;
+pub(super) mod endpoint;
 mod front;
 mod health;
 mod metrics;
@@ -15,6 +15,7 @@ pub mod problem;
 mod served;
 mod sse;
 mod state;
+pub(super) mod told;
 
 use poem::{EndpointExt, Route, endpoint::BoxEndpoint, middleware::Cors};
 
@@ -59,7 +60,13 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
             poem::http::Method::DELETE,
         ])
         .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"])
-        .expose_headers(["x-request-id", "retry-after"])
+        .expose_headers([
+            "x-request-id",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+            "idempotency-replayed",
+        ])
         .max_age(600);
     for origin in origins {
         origin.parse::<poem::http::HeaderValue>().map_err(|_| {

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, sync::Arc};
 
-use alkhub_core::{CallError, Peer, error::codes, peer, protocol::SUBPROTOCOL};
+use alkhub_core::{CallError, Peer, error::codes, peer, protocol::SUBPROTOCOL, rate::Notes};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 use super::Connection;
 use crate::{
     keys::{Admission, VerifyError},
-    transport::http::{HttpState, problem, request_id},
+    transport::http::{HttpState, endpoint::refused, problem, request_id, told},
 };
 
 /// How a browser, which cannot set headers, shows its key: as a subprotocol of this form.
@@ -29,7 +29,15 @@ impl Endpoint for Upgrade {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request_id(&request);
-        Ok(self.upgrade(&request).await.unwrap_or_else(|error| problem::response(&error, id)))
+        let error = match self.upgrade(&request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let notes = Notes::default();
+        let origin = told::origin(&request, self.0.config.rate.proxies);
+        let mut response = problem::response(&refused(&self.0.engine, error, origin, &notes).await, id);
+        told::apply(&mut response, &notes);
+        Ok(response)
     }
 }
 

@@ -12,13 +12,15 @@ use alkhub_core::{Call, CallError, Handle, ItemStream, Subscribe};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use crate::api::kit::{count, echo, fail, ingest, live, nest, pick, shapes, slow, whoami};
+use crate::api::kit::{count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, whoami};
 
 /// Serves the kit's operations, and counts which of its handlers are alive.
 #[derive(Default)]
 pub struct Kit {
     slow: Arc<AtomicI64>,
     counts: Arc<AtomicI64>,
+    spending: Arc<AtomicI64>,
+    spent: AtomicI64,
 }
 
 struct Alive(Arc<AtomicI64>);
@@ -56,6 +58,21 @@ impl Handle<slow::Slow> for Kit {
         let _alive = Alive::new(&self.slow);
         tokio::time::sleep(Duration::from_millis(input.ms.unsigned_abs())).await;
         Ok(slow::Output { waited: input.ms })
+    }
+}
+
+impl Handle<spend::Spend> for Kit {
+    async fn handle(&self, cx: &Call, input: spend::Input) -> Result<spend::Output, spend::Error> {
+        let _alive = Alive::new(&self.spending);
+        self.spent.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(input.ms.unsigned_abs())).await;
+        match input.how {
+            spend::InputHow::Well => Ok(spend::Output { effect: cx.request_id().to_string() }),
+            spend::InputHow::Declared => Err(spend::Error::KitRefused(crate::api::errors::KitRefused {
+                reason: cx.request_id().to_string(),
+            })),
+            spend::InputHow::Internal => Err(CallError::internal(&"a secret of the inside").into()),
+        }
     }
 }
 
@@ -108,6 +125,8 @@ impl Handle<live::Live> for Kit {
         Ok(live::Output {
             slow: self.slow.load(Ordering::SeqCst),
             counts: self.counts.load(Ordering::SeqCst),
+            spending: self.spending.load(Ordering::SeqCst),
+            spent: self.spent.load(Ordering::SeqCst),
         })
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn describe(descriptor: &'static Descriptor, method: Method) -> MetaO
         summary: Some(descriptor.title),
         description: Some(intern(&describe_access(descriptor))),
         external_docs: None,
-        params: parameters(&parts),
+        params: parameters(descriptor, &parts),
         request: body(descriptor, &parts),
         responses: MetaResponses { responses: responses(descriptor, &parts) },
         deprecated: false,
@@ -84,10 +84,9 @@ fn required(node: &Value, name: &str) -> bool {
     node["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
 }
 
-fn parameters(parts: &Parts) -> Vec<MetaOperationParam> {
-    let Some(properties) = parts.input["properties"].as_object() else { return Vec::new() };
+fn parameters(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaOperationParam> {
+    let properties = parts.input["properties"].as_object().into_iter().flatten();
     properties
-        .iter()
         .filter(|(name, _)| parts.in_query || parts.in_path.contains(*name))
         .map(|(name, node)| {
             let in_path = parts.in_path.contains(name);
@@ -109,7 +108,32 @@ fn parameters(parts: &Parts) -> Vec<MetaOperationParam> {
                 style: is_array.then_some(ParameterStyle::Form),
             }
         })
+        .chain(takes_key(descriptor).then(idempotency_key))
         .collect()
+}
+
+/// The operation honours an idempotency key, or hands it on to one that may.
+fn takes_key(descriptor: &Descriptor) -> bool {
+    descriptor.idempotent || descriptor.id == "hub.call"
+}
+
+fn idempotency_key() -> MetaOperationParam {
+    // Bare, or a string of RFC 9651: in quotation marks, where backslashes stand before themselves and such marks.
+    let pattern = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
+    let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": pattern });
+    MetaOperationParam {
+        name: "Idempotency-Key".to_owned(),
+        schema: convert(&schema),
+        in_type: MetaParamIn::Header,
+        description: Some(
+            "A request that is repeated with its key has its effect once and gets the same answer again."
+                .to_owned(),
+        ),
+        required: false,
+        deprecated: false,
+        explode: false,
+        style: None,
+    }
 }
 
 /// The part of the input that travels in the body; `None` where nothing does.
@@ -239,6 +263,12 @@ fn refusals(descriptor: &Descriptor, parts: &Parts) -> BTreeMap<u16, BTreeSet<&'
         add(404, codes::OPERATION_NOT_FOUND);
     }
     add(422, codes::VALIDATION_ERROR);
+    if takes_key(descriptor) {
+        add(400, codes::BAD_REQUEST);
+        add(409, codes::IDEMPOTENCY_UNKNOWN_OUTCOME);
+        add(422, codes::IDEMPOTENCY_KEY_REUSED);
+    }
+    add(429, codes::RATE_LIMITED);
     add(500, codes::EXECUTION_ERROR);
     add(503, codes::UNAVAILABLE);
     add(504, codes::TIMEOUT);

@@ -1,0 +1,64 @@
+//! What an answer's headers say beside the answer: the limit that applied, and that it is a repetition.
+
+use std::net::IpAddr;
+
+use alkhub_core::rate::{Notes, Standing};
+use poem::{
+    Addr, Request, Response,
+    http::{HeaderMap, HeaderValue},
+};
+
+/// Writes what is noted into the headers.
+pub(crate) fn apply(response: &mut Response, notes: &Notes) {
+    let noted = notes.read();
+    let headers = response.headers_mut();
+    if noted.replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    if let Some(standing) = &noted.standing {
+        limit(headers, standing);
+    }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers, which are structured ones.
+fn limit(headers: &mut HeaderMap, standing: &Standing) {
+    let Standing { policy, quota, window, remaining, reset, .. } = standing;
+    for (name, value) in [
+        ("ratelimit-policy", format!("\"{policy}\";q={quota};w={window}")),
+        ("ratelimit", format!("\"{policy}\";r={remaining};t={reset}")),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// The client's address: that of the connection, or behind so many proxies the one that the outermost of them saw.
+pub(crate) fn origin(request: &Request, proxies: u32) -> Option<IpAddr> {
+    let connected = match &request.remote_addr().0 {
+        Addr::SocketAddr(address) => Some(address.ip()),
+        _ => None,
+    };
+    let Some(behind) = proxies.checked_sub(1) else { return connected };
+    let values = request.headers().get_all("x-forwarded-for").into_iter().rev();
+    let forwarded = values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.rsplit(','));
+    // Each proxy appends whom it saw; what stands before that the client may have made up.
+    let seen = forwarded.map(str::trim).nth(behind as usize).and_then(|address| address.parse().ok());
+    seen.or(connected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_trusted_proxies_say_is_believed() {
+        let request = |forwarded: &str| Request::builder().header("x-forwarded-for", forwarded).finish();
+        let seen = |forwarded: &str, proxies| origin(&request(forwarded), proxies).map(|ip| ip.to_string());
+        assert_eq!(seen("9.9.9.9, 10.0.0.1", 0), None);
+        assert_eq!(seen("9.9.9.9, 10.0.0.1", 1).as_deref(), Some("10.0.0.1"));
+        assert_eq!(seen("1.1.1.1, 9.9.9.9, 10.0.0.1", 2).as_deref(), Some("9.9.9.9"));
+        assert_eq!(seen("10.0.0.1", 2), None);
+        assert_eq!(seen("nonsense", 1), None);
+    }
+}
