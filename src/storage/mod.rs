@@ -4,11 +4,15 @@ pub mod audit;
 mod connect;
 mod entity;
 mod error;
+pub mod events;
 pub mod keys;
 mod migrate;
+pub mod outbox;
 pub mod page;
+pub mod pattern;
 mod pool;
 pub mod projects;
+pub mod retention;
 pub mod time;
 
 pub use connect::{Database, Settings};

@@ -1,16 +1,18 @@
-//! Projects.
+//! Projects. Every change is one transaction together with the event that tells of it.
 
 use alkhub_core::CallError;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, SimpleExpr},
 };
+use serde_json::json;
 
 use super::{
     Database, Page,
     entity::projects::{ActiveModel, Column, Entity, Model},
     error::{within, within_unless_taken},
+    events::{self, New},
     page::decode_cursor,
     time::now_ms,
 };
@@ -76,8 +78,7 @@ pub async fn create(
     if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
-    within(tx.commit()).await?;
-    Ok(Written::Done(project))
+    finish(database, tx, "project.created", project).await
 }
 
 /// The project of this id.
@@ -134,7 +135,7 @@ pub async fn update(database: &Database, id: &str, change: Change) -> Result<Wri
     if changed == project {
         return Ok(Written::Done(project));
     }
-    store(tx, changed).await
+    store(database, tx, "project.updated", changed).await
 }
 
 /// Takes a project out of use; again changes nothing.
@@ -146,11 +147,16 @@ pub async fn archive(database: &Database, id: &str) -> Result<Written, CallError
     match within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? {
         None => Ok(Written::NotFound),
         Some(project) if project.archived => Ok(Written::Done(project)),
-        Some(project) => store(tx, Project { archived: true, ..project }).await,
+        Some(project) => store(database, tx, "project.archived", Project { archived: true, ..project }).await,
     }
 }
 
-async fn store(tx: sea_orm::DatabaseTransaction, project: Project) -> Result<Written, CallError> {
+async fn store(
+    database: &Database,
+    tx: DatabaseTransaction,
+    event: &str,
+    project: Project,
+) -> Result<Written, CallError> {
     let project = Project { updated_at: Ord::max(now_ms(), project.updated_at), ..project };
     let row = ActiveModel {
         id: sea_orm::ActiveValue::Unchanged(project.id.clone()),
@@ -164,7 +170,29 @@ async fn store(tx: sea_orm::DatabaseTransaction, project: Project) -> Result<Wri
     if within_unless_taken(Box::pin(Entity::update(row).exec(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
-    within(tx.commit()).await?;
+    finish(database, tx, event, project).await
+}
+
+async fn finish(
+    database: &Database,
+    tx: DatabaseTransaction,
+    event: &str,
+    project: Project,
+) -> Result<Written, CallError> {
+    let event = New {
+        kind: event.to_owned(),
+        key: project.id.clone(),
+        payload: json!({
+            "projectId": project.id,
+            "name": project.name,
+            "repository": project.repository,
+            "archived": project.archived,
+        }),
+        project: Some(project.id.clone()),
+        session: None,
+    };
+    events::append(&tx, event).await?;
+    database.commit_events(tx).await?;
     Ok(Written::Done(project))
 }
 
