@@ -145,7 +145,7 @@ fn resolved(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let there = whole.ancestors().find_map(|part| Some((part.canonicalize().ok()?, part)));
     match there {
-        Some((real, part)) => whole.strip_prefix(part).map_or(real.clone(), |rest| real.join(rest)),
+        Some((real, part)) => whole.strip_prefix(part).map_or_else(|_| real.clone(), |rest| real.join(rest)),
         None => whole,
     }
 }
