@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 mod convert;
 pub mod crypto;
+pub mod events;
 pub mod hub;
 pub mod keys;
 mod operations;

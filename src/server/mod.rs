@@ -3,6 +3,7 @@
 mod accept;
 mod error;
 mod signal;
+mod stall;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ pub(crate) use signal::StopSignals;
 
 use crate::{
     config::Config,
+    events::{self, Events},
     hub::Hub,
     keys::{self, Bootstrap, KeyStore},
     spokes::Spokes,
@@ -99,11 +101,18 @@ impl Server {
         let tasks = TaskTracker::new();
         let keys = KeyStore::start(database.clone(), &tasks, &stop);
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        let signs = events::Signs::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        metrics.include(signs.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
+        let events = Events::start(database.clone(), config.event_settings(), signs, &tasks, &stop)
+            .await
+            .map_err(|error| StartError::Database(error.to_string()))?;
         let spokes = Spokes::new(config.spokes.registration());
         let sockets = Sockets::new(config.peer_limits(), config.spokes.connections);
         let heard = sockets.clone();
         spokes.listen(move |kind, payload| heard.publish(kind, "", payload.to_string().as_bytes()));
-        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone()));
+        let heard = sockets.clone();
+        events.each(&tasks, &stop, move |event| heard.tell(event));
+        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone(), events.clone()));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {
@@ -116,6 +125,7 @@ impl Server {
             engine,
             keys: keys.clone(),
             spokes,
+            events,
             sockets: sockets.clone(),
             database: database.clone(),
             config: config.clone(),

@@ -274,7 +274,8 @@ pub async fn touch(database: &Database, uses: &[(String, i64)]) -> Result<(), Ca
 async fn begin(database: &Database) -> Result<DatabaseTransaction, CallError> {
     let tx = database.begin().await?;
     let raise = hub_state::Entity::update_many()
-        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1))
+        // With its type: a prepared statement is known by its text, and the outbox adds with the same one.
+        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1_i64))
         .filter(hub_state::Column::Name.eq(EPOCH));
     within(raise.exec(&tx)).await?;
     Ok(tx)

@@ -23,6 +23,7 @@ pub(super) struct OperationEndpoint {
     state: HttpState,
     entry: Arc<Entry>,
     binding: Binding,
+    resumable: bool,
 }
 
 impl OperationEndpoint {
@@ -30,7 +31,12 @@ impl OperationEndpoint {
     #[must_use]
     pub(super) fn new(state: HttpState, descriptor: &Descriptor, method: &Method) -> Option<Self> {
         let entry = state.engine.registry().get(descriptor.id)?;
-        Some(Self { binding: Binding::new(descriptor, method), state, entry })
+        Some(Self {
+            binding: Binding::new(descriptor, method),
+            resumable: sse::is_resumable(descriptor),
+            state,
+            entry,
+        })
     }
 
     async fn serve(&self, request: &mut Request, id: Uuid) -> Result<Response, CallError> {
@@ -49,7 +55,7 @@ impl OperationEndpoint {
             Answer::Once(output) => json(output.into_data()),
             Answer::Stream(items) => {
                 let keep_alive = self.state.config.limits.subscription_keep_alive;
-                sse::response(items, id, self.state.stopping.clone(), keep_alive)
+                sse::response(items, id, self.state.stopping.clone(), keep_alive, self.resumable)
             }
         })
     }

@@ -9,6 +9,7 @@ use alkhub_core::{
 use poem::{Endpoint, Request, Response, http::StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 use uuid::Uuid;
 
@@ -59,6 +60,14 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.running.clone()))?;
         metrics.registry.register(Box::new(metrics.requests.clone()))?;
         Ok(metrics)
+    }
+
+    /// Takes in what another part of the hub counts.
+    ///
+    /// # Errors
+    /// Only where two metrics have one name, which is a fault of the program.
+    pub fn include(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), prometheus::Error> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     /// Counts an HTTP answer.

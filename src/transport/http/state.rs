@@ -6,7 +6,9 @@ use alkhub_core::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
-use crate::{config::Config, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets};
+use crate::{
+    config::Config, events::Events, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets,
+};
 
 /// Shared by all endpoints; cheap to clone.
 #[derive(Clone)]
@@ -17,6 +19,8 @@ pub struct HttpState {
     pub keys: KeyStore,
     /// Connected spokes.
     pub spokes: Spokes,
+    /// Which events there are, and who may hear them.
+    pub events: Events,
     /// Open connections of the call protocol.
     pub sockets: Sockets,
     /// For the readiness page.

@@ -53,6 +53,7 @@ impl Upgrade {
             keys: self.0.keys.clone(),
             spokes: self.0.spokes.clone(),
             sockets: sockets.clone(),
+            events: self.0.events.clone(),
             admission,
             identity,
         };

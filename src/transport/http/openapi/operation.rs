@@ -17,7 +17,7 @@ use super::{
     BEARER,
     schema::{self, convert, convert_inline, intern, reference},
 };
-use crate::transport::http::{bind::path_parameters, problem::PROBLEM_JSON};
+use crate::transport::http::{bind::path_parameters, problem::PROBLEM_JSON, sse::is_resumable};
 
 /// Component of all error answers.
 const PROBLEM: &str = "Problem";
@@ -51,7 +51,7 @@ pub(super) fn describe(descriptor: &'static Descriptor, method: Method) -> MetaO
         summary: Some(descriptor.title),
         description: Some(intern(&describe_access(descriptor))),
         external_docs: None,
-        params: parameters(&parts),
+        params: parameters(&parts).into_iter().chain(last_event_id(descriptor)).collect(),
         request: body(descriptor, &parts),
         responses: MetaResponses { responses: responses(descriptor, &parts) },
         deprecated: false,
@@ -112,6 +112,20 @@ fn parameters(parts: &Parts) -> Vec<MetaOperationParam> {
         .collect()
 }
 
+/// The header by which a browser resumes.
+fn last_event_id(descriptor: &Descriptor) -> Option<MetaOperationParam> {
+    is_resumable(descriptor).then(|| MetaOperationParam {
+        name: "Last-Event-ID".to_owned(),
+        schema: convert(&json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 })),
+        in_type: MetaParamIn::Header,
+        description: Some("The `id` of the last item that arrived; counts more than `since`.".to_owned()),
+        required: false,
+        deprecated: false,
+        explode: false,
+        style: None,
+    })
+}
+
 /// The part of the input that travels in the body; `None` where nothing does.
 fn body_schema(parts: &Parts) -> Option<Value> {
     if parts.in_query {
@@ -160,7 +174,7 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
         Kind::Subscription => (
             "text/event-stream",
             "Items, each one `data:` frame; an `error` event ends a stream that failed.",
-            event(&output),
+            event(&output, is_resumable(descriptor)),
         ),
         _ => ("application/json", "The output.", output),
     };
@@ -186,21 +200,28 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
 }
 
 /// One event of a stream. OpenAPI 3.0 describes events as a browser hands them to a program, with text for data.
-fn event(item: &MetaSchemaRef) -> MetaSchemaRef {
+fn event(item: &MetaSchemaRef, resumable: bool) -> MetaSchemaRef {
     let about = match item {
         MetaSchemaRef::Reference(name) => {
             format!("JSON: a `{name}`, or a `{PROBLEM}` where `event` is `error`.")
         }
         MetaSchemaRef::Inline(_) => format!("JSON: an item, or a `{PROBLEM}` where `event` is `error`."),
     };
-    MetaSchemaRef::Inline(Box::new(convert_inline(&json!({
+    let mut schema = json!({
         "type": "object",
         "required": ["data"],
         "properties": {
             "event": { "type": "string", "enum": ["message", "error"] },
             "data": { "type": "string", "description": about },
         },
-    }))))
+    });
+    if resumable {
+        let kind = "The item's type; `error` where the stream has failed.";
+        schema["properties"]["event"] = json!({ "type": "string", "description": kind });
+        let id = "The item's number, which `Last-Event-ID` may repeat.";
+        schema["properties"]["id"] = json!({ "type": "string", "description": id });
+    }
+    MetaSchemaRef::Inline(Box::new(convert_inline(&schema)))
 }
 
 fn problem(status: Option<u16>, range: Option<&str>, description: &'static str) -> MetaResponse {
