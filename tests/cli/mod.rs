@@ -3,6 +3,7 @@
 mod calling;
 mod configuring;
 mod doctor;
+mod events;
 mod keys;
 mod program;
 mod spoke;
