@@ -13,6 +13,9 @@ use crate::storage::{
 
 /// Most events that are numbered in one transaction, and that are read at once.
 const BATCH: u32 = 1000;
+/// Pause after numbering: the first event after a silence is numbered at once, and a crowd of them together, because
+/// numbering is a transaction that writers have to wait for.
+const BREATH: Duration = Duration::from_millis(10);
 /// Longest pause after failures in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -23,7 +26,12 @@ impl Events {
         let mut pause = poll;
         loop {
             match self.turn().await {
-                Ok(()) => pause = poll,
+                Ok(numbered) => {
+                    pause = poll;
+                    if numbered > 0 {
+                        tokio::time::sleep(BREATH).await;
+                    }
+                }
                 Err(error) => {
                     inner.signs.failures.inc();
                     if pause == poll {
@@ -41,14 +49,17 @@ impl Events {
         }
     }
 
-    async fn turn(&self) -> Result<(), CallError> {
+    /// How many it has numbered.
+    async fn turn(&self) -> Result<u64, CallError> {
         let inner = &self.inner;
+        let mut all = 0;
         let waiting = outbox::waiting(&inner.database).await?;
         self.show(waiting);
         if waiting.events > 0 {
             loop {
                 let numbered = outbox::number(&inner.database, BATCH).await?;
                 inner.signs.sequenced.inc_by(numbered);
+                all += numbered;
                 // Readers get each batch at once.
                 self.tail(numbered > 0).await?;
                 if numbered < u64::from(BATCH) {
@@ -57,7 +68,8 @@ impl Events {
             }
             self.show(outbox::Waiting::default());
         }
-        self.tail(false).await
+        self.tail(false).await?;
+        Ok(all)
     }
 
     /// Gives what is newly numbered to the readers, in order and once.

@@ -64,7 +64,7 @@ impl Binding {
             let mut input = self.query(request.uri().query().unwrap_or_default())?;
             // A browser that comes again repeats its URL; how far it has come stands in the header.
             if self.resumable
-                && let Some(last) = request.headers().get("last-event-id").filter(|last| !last.is_empty())
+                && let Some(last) = request.headers().get("last-event-id")
             {
                 let last = String::from_utf8_lossy(last.as_bytes());
                 input.insert(sse::SINCE.to_owned(), coerce(&last, Scalar::Integer));
