@@ -11,7 +11,7 @@ pub mod types;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use filter::Asked;
@@ -24,6 +24,9 @@ use crate::storage::{
     events::{Bounds, Event},
     retention::Keep,
 };
+
+/// Readers that are at the database at once; the others wait for their turn.
+const AT_ONCE: usize = 4;
 
 /// Bounds and pauses.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ struct Inner {
     ring: broadcast::Sender<Arc<Event>>,
     /// The number of the last event that went into the ring; what comes later is yet to come.
     tail: watch::Sender<i64>,
+    /// Readers that may be at the database at once: thousands that come again together must not keep calls from it.
+    turns: Semaphore,
     /// The last number that this process itself has given.
     relayed: watch::Sender<i64>,
 }
@@ -82,6 +87,7 @@ impl Events {
                 types: Types::new(&settings.custom),
                 ring: broadcast::Sender::new(settings.ring.max(1)),
                 tail: watch::Sender::new(head),
+                turns: Semaphore::new(AT_ONCE),
                 relayed: watch::Sender::new(head),
                 database,
                 settings,

@@ -138,7 +138,10 @@ impl Events {
         // In this order: what is put into the ring after the number was read is heard.
         let ring = self.inner.ring.subscribe();
         let tail = *self.inner.tail.borrow();
-        let bounds = events::bounds(&self.inner.database).await?;
+        let bounds = {
+            let _turn = self.inner.turns.acquire().await;
+            events::bounds(&self.inner.database).await?
+        };
         if let Some(since) = since {
             if since < bounds.floor {
                 return Err(Ended::Expired(bounds.floor + 1));
@@ -266,6 +269,7 @@ impl Reader {
     /// Reads on in the database.
     async fn page(&mut self) -> Result<(), Ended> {
         let database = &self.events.inner.database;
+        let _turn = self.events.inner.turns.acquire().await;
         let page = events::between(database, &self.filter, self.read, self.until, PAGE).await?;
         // Afterwards: what was not deleted by then was not deleted when the page was read.
         let floor = events::bounds(database).await?.floor;

@@ -290,6 +290,38 @@ async fn a_reader_ends_with_its_key() {
     .await;
 }
 
+/// A reader of one process gets what another one has appended, also where nothing tells the two of each other.
+#[tokio::test]
+async fn events_of_other_processes_come_too() {
+    for backend in Backend::all().await {
+        println!("-- on {}", backend.name());
+        let backend = Arc::new(backend);
+        let (mut here, mut there) =
+            (TestHub::start(backend.clone(), |_| {}).await, TestHub::start(backend, |_| {}).await);
+        let mut readers =
+            [Reader::open(&here, ADMIN, "?since=0").await, Reader::open(&there, ADMIN, "?since=0").await];
+        let (mut seen, mut last) = ([Vec::new(), Vec::new()], 1);
+        for round in 0..10 {
+            let publisher = if round % 2 == 0 { &here } else { &there };
+            publish(publisher, "custom.a", "", json!(round)).await;
+            last += 1;
+            for (reader, seen) in readers.iter_mut().zip(&mut seen) {
+                while seen.last() != Some(&last) {
+                    seen.extend(numbers(&reader.take(1).await));
+                }
+            }
+        }
+        for seen in seen {
+            assert_eq!(seen, (1..=11).collect::<Vec<_>>());
+        }
+        // The reader moves to the other process.
+        let mut moved = Reader::resume(&there, ADMIN, "?since=0", Some(9)).await;
+        assert_eq!(numbers(&moved.take(2).await), [10, 11]);
+        drop((readers, moved));
+        assert!(here.stop().await && there.stop().await);
+    }
+}
+
 /// What was committed and not numbered when a process was killed is numbered by the next one.
 #[tokio::test]
 async fn an_event_that_was_committed_before_a_kill_comes_after_it() {
