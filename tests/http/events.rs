@@ -205,6 +205,10 @@ async fn filters_are_by_type_id_project_and_session() {
         assert_eq!(paged, [1, 2, 3, 4]);
         assert_eq!(hub.get("/api/events?types=Nonsense*").await.faults(), ["/types/0"]);
         assert_eq!(hub.get("/api/events?since=5").await.faults(), ["/since"]);
+        for (query, last) in [("", "x"), ("", "-1"), ("?since=1", ""), ("?since=x", "1"), ("?since=-1", "1")] {
+            let request = hub.request(Method::GET, &format!("/api/events{query}")).header("last-event-id", last);
+            assert_eq!(Answer::of(request).await.faults(), ["/since"], "{query} {last}");
+        }
         assert_eq!(hub.get("/api/events/log?cursor=YQ").await.faults(), ["/cursor"]);
     })
     .await;

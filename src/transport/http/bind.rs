@@ -62,10 +62,11 @@ impl Binding {
     pub(super) async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Input, CallError> {
         let mut input = if self.from_query {
             let mut input = self.query(request.uri().query().unwrap_or_default())?;
-            // A browser that comes again repeats its URL; how far it has come stands in the header.
             if self.resumable
                 && let Some(last) = request.headers().get("last-event-id")
+                && input.get(sse::SINCE).is_none_or(is_sequence)
             {
+                // A browser that comes again repeats its URL; how far it has come stands in the header.
                 let last = String::from_utf8_lossy(last.as_bytes());
                 input.insert(sse::SINCE.to_owned(), coerce(&last, Scalar::Integer));
             }
@@ -119,6 +120,11 @@ fn object(json: &[u8], depth: usize) -> Result<Map<String, Value>, CallError> {
         Value::Object(map) => Ok(map),
         _ => Err(CallError::fault("", "must be of type object")),
     }
+}
+
+/// What may be overridden; anything else is left for validation to refuse.
+fn is_sequence(value: &Value) -> bool {
+    value.as_u64().is_some_and(|number| number < 1 << 53)
 }
 
 /// Names in braces, in order.
