@@ -25,6 +25,29 @@ export type ErrorDefinition = {
   "schema": unknown;
 };
 
+/** Something that happened, at its place in the log. */
+export type Event = {
+  /** What it happened to; may be empty. */
+  "id": string;
+  /** What there is to say about it. */
+  "payload": unknown;
+  /** The project that it belongs to. */
+  "project"?: string;
+  /** Its number; the event after it has the next one. Resume after it. */
+  "sequence": number;
+  /** The session that it belongs to. */
+  "session"?: string;
+  "time": string;
+  /** What happened, such as `project.created`. */
+  "type": string;
+};
+
+/** A type of event, all below a name (`project.*`), or all (`*`). */
+export type EventPattern = string;
+
+/** EventReference */
+export type EventReference = string;
+
 /** What is at a path. */
 export type FileEntry = {
   "executable"?: boolean;
@@ -228,6 +251,69 @@ export interface HubOperations {
       "nextCursor"?: string;
     };
     errors: never;
+  };
+  /** Pages through the log of events, as far as the caller's scopes show it. */
+  "event.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** Only events about this. */
+      "id"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+      /** Which come first. */
+      "order"?: "oldest" | "newest";
+      "project"?: EventReference;
+      "session"?: EventReference;
+      /** Only events after this number. */
+      "sinceSequence"?: number;
+      /** Only events of these types. */
+      "types"?: EventPattern[];
+    };
+    output: {
+      "items": Event[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: "EVENTS_EXPIRED";
+  };
+  /** Appends an event of a type that the configuration declares for callers, `custom.*` unless it says otherwise. Whoever holds the scope event:read sees it. */
+  "event.publish": {
+    type: "mutation";
+    input: {
+      /** What it is about. */
+      "id"?: string;
+      /** Any JSON; null without it. */
+      "payload"?: unknown;
+      "project"?: EventReference;
+      "session"?: EventReference;
+      /** Such as `custom.deployed`. */
+      "type": string;
+    };
+    output: {
+      "id": string;
+      /** When it was appended; its number is given a moment later. */
+      "time": string;
+      "type": string;
+    };
+    errors: "EVENT_TYPE_UNKNOWN";
+  };
+  /** Streams events as they happen, each once and in order; with `since` also those after that number. It shows what the caller's scopes are for, and tells in between with `hub.position` how far it has come. */
+  "event.watch": {
+    type: "subscription";
+    input: {
+      /** Only events about this. */
+      "id"?: string;
+      "project"?: EventReference;
+      "session"?: EventReference;
+      /** Begins after this number: 0 is the beginning. Over HTTP the header `Last-Event-ID` says the same and counts more. */
+      "since"?: number;
+      /** Only events of these types. */
+      "types"?: EventPattern[];
+    };
+    output: Event;
+    errors: "EVENTS_EXPIRED" | "EVENTS_BEHIND";
   };
   /** Calls up to 100 operations side by side and answers with their results in the order asked. One that fails does not fail the others. */
   "hub.batch": {

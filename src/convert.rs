@@ -4,11 +4,15 @@ use alkhub_api::shared;
 use alkhub_core::{Call, CallError, engine::Output, registry::Entry};
 use serde_json::json;
 
-use crate::storage::{
-    audit::Actor,
-    keys::{Key, Status},
-    projects::Project,
-    time::{now_ms, rfc3339},
+use crate::{
+    events::types::POSITION,
+    storage::{
+        audit::Actor,
+        events::Event,
+        keys::{Key, Status},
+        projects::Project,
+        time::{now_ms, rfc3339},
+    },
 };
 
 /// The output of an operation in its envelope.
@@ -87,5 +91,33 @@ pub(crate) fn project(project: Project) -> shared::Project {
         archived: project.archived,
         created_at: rfc3339(project.created_at),
         updated_at: rfc3339(project.updated_at),
+    }
+}
+
+/// An event as callers see it.
+#[must_use]
+pub(crate) fn event(event: &Event) -> shared::Event {
+    shared::Event {
+        sequence: event.sequence,
+        type_: event.kind.clone(),
+        id: event.key.clone(),
+        payload: event.payload.clone(),
+        project: event.project.clone(),
+        session: event.session.clone(),
+        time: rfc3339(event.created_at),
+    }
+}
+
+/// What tells a reader of events how far it has come.
+#[must_use]
+pub(crate) fn position(sequence: i64) -> shared::Event {
+    shared::Event {
+        sequence,
+        type_: POSITION.to_owned(),
+        id: String::new(),
+        payload: serde_json::Value::Null,
+        project: None,
+        session: None,
+        time: rfc3339(now_ms()),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{bus::Bus, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
+use crate::{bus::Bus, events::Events, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -18,6 +18,8 @@ pub struct Hub {
     pub bus: Arc<dyn Bus>,
     /// Id of this process among those that share the database.
     pub node_id: String,
+    /// The log of events and its readers.
+    pub events: Events,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
@@ -31,10 +33,11 @@ impl Hub {
         database: Database,
         keys: KeyStore,
         spokes: Spokes,
+        events: Events,
         bus: Arc<dyn Bus>,
         node_id: String,
     ) -> Self {
         let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, bus, node_id, started_ms, index: Mutex::new(None) }
+        Self { database, keys, spokes, events, bus, node_id, started_ms, index: Mutex::new(None) }
     }
 }

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod config;
 mod convert;
 pub mod crypto;
+pub mod events;
 pub mod hub;
 pub mod idempotency;
 pub mod keys;

@@ -32,6 +32,9 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     SPOKE_NOT_FOUND,
     SPOKE_ID_TAKEN,
     SPOKE_ID_FORBIDDEN,
+    EVENTS_EXPIRED,
+    EVENTS_BEHIND,
+    EVENT_TYPE_UNKNOWN,
     FS_NOT_FOUND,
     FS_OUTSIDE_ROOT,
     FS_REFUSED,
@@ -286,6 +289,36 @@ pub const SPOKE_ID_FORBIDDEN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::sp
     ),
 };
 
+/// The events after this number are not kept any more; begin at the oldest, or anew.
+pub const EVENTS_EXPIRED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "EVENTS_EXPIRED",
+    status: 410u16,
+    description: "The events after this number are not kept any more; begin at the oldest, or anew.",
+    details: Some(
+        r#"{"properties":{"oldestSequence":{"description":"The oldest number that is kept or will be.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["oldestSequence"],"type":"object"}"#,
+    ),
+};
+
+/// The reader did not read for too long; resume after the last number that it got.
+pub const EVENTS_BEHIND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "EVENTS_BEHIND",
+    status: 503u16,
+    description: "The reader did not read for too long; resume after the last number that it got.",
+    details: Some(
+        r#"{"properties":{"lastSequence":{"description":"The number to resume after.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["lastSequence"],"type":"object"}"#,
+    ),
+};
+
+/// Callers cannot publish events of this type.
+pub const EVENT_TYPE_UNKNOWN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "EVENT_TYPE_UNKNOWN",
+    status: 422u16,
+    description: "Callers cannot publish events of this type.",
+    details: Some(
+        r#"{"properties":{"allowed":{"description":"The patterns of types that they can.","items":{"type":"string"},"type":"array"},"type":{"type":"string"}},"required":["type","allowed"],"type":"object"}"#,
+    ),
+};
+
 /// Nothing is at this path.
 pub const FS_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
     code: "FS_NOT_FOUND",
@@ -365,6 +398,32 @@ pub const WORKTREE_DIRTY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
         r#"{"properties":{"path":{"type":"string"}},"required":["path"],"type":"object"}"#,
     ),
 };
+
+/// The type `EventTypeUnknown`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct EventTypeUnknown {
+    /// The patterns of types that they can.
+    pub allowed: Vec<String>,
+    /// The property `type`.
+    #[serde(rename = "type")]
+    pub type_: String,
+}
+
+/// The type `EventsBehind`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct EventsBehind {
+    /// The number to resume after.
+    #[serde(rename = "lastSequence")]
+    pub last_sequence: i64,
+}
+
+/// The type `EventsExpired`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct EventsExpired {
+    /// The oldest number that is kept or will be.
+    #[serde(rename = "oldestSequence")]
+    pub oldest_sequence: i64,
+}
 
 /// The type `FsChanged`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@
 pub mod errors;
 pub mod shared;
 pub mod audit;
+pub mod event;
 pub mod fs;
 pub mod git;
 pub mod hub;
@@ -18,6 +19,9 @@ pub mod worktree;
 /// Every operation of the hub, by id.
 pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::audit::list::DESCRIPTOR,
+    &self::event::list::DESCRIPTOR,
+    &self::event::publish::DESCRIPTOR,
+    &self::event::watch::DESCRIPTOR,
     &self::hub::batch::DESCRIPTOR,
     &self::hub::call::DESCRIPTOR,
     &self::hub::heartbeat::DESCRIPTOR,
@@ -48,6 +52,9 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
 pub fn register<H>(hub: &::std::sync::Arc<H>, registry: &mut ::alkhub_core::Registry)
 where
     H: ::alkhub_core::Handle<self::audit::List>,
+    H: ::alkhub_core::Handle<self::event::List>,
+    H: ::alkhub_core::Handle<self::event::Publish>,
+    H: ::alkhub_core::Subscribe<self::event::Watch>,
     H: ::alkhub_core::Handle<self::hub::Batch>,
     H: ::alkhub_core::Handle<self::hub::Call>,
     H: ::alkhub_core::Handle<self::hub::Heartbeat>,
@@ -74,6 +81,9 @@ where
     H: ::alkhub_core::Handle<self::spoke::List>,
 {
     registry.add_handler::<self::audit::List, H>(hub);
+    registry.add_handler::<self::event::List, H>(hub);
+    registry.add_handler::<self::event::Publish, H>(hub);
+    registry.add_subscriber::<self::event::Watch, H>(hub);
     registry.add_handler::<self::hub::Batch, H>(hub);
     registry.add_handler::<self::hub::Call, H>(hub);
     registry.add_handler::<self::hub::Heartbeat, H>(hub);
@@ -174,6 +184,12 @@ macro_rules! handlers {
         #[doc = "Handlers of the namespace `audit`."]
         pub mod audit {
             mod list;
+        }
+        #[doc = "Handlers of the namespace `event`."]
+        pub mod event {
+            mod list;
+            mod publish;
+            mod watch;
         }
         #[doc = "Handlers of the namespace `hub`."]
         pub mod hub {

@@ -3,6 +3,12 @@
 //! Types that several operations use.
 #![allow(clippy::all, clippy::unwrap_used, nonstandard_style)]
 
+/// A type of event, all below a name (`project.*`), or all (`*`).
+pub type EventPattern = String;
+
+/// The type `EventReference`.
+pub type EventReference = String;
+
 /// Actions on resources: keys are `type:id`, values the allowed actions.
 pub type Resources = ::std::collections::BTreeMap<String, Vec<String>>;
 
@@ -54,6 +60,28 @@ pub struct ErrorDefinition {
     pub http_status: Option<i64>,
     /// JSON Schema of the details.
     pub schema: ::serde_json::Value,
+}
+
+/// Something that happened, at its place in the log.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What it happened to; may be empty.
+    pub id: String,
+    /// What there is to say about it.
+    pub payload: ::serde_json::Value,
+    /// The project that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Its number; the event after it has the next one. Resume after it.
+    pub sequence: i64,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The property `time`.
+    pub time: String,
+    /// What happened, such as `project.created`.
+    #[serde(rename = "type")]
+    pub type_: String,
 }
 
 /// What is at a path.

@@ -4,6 +4,7 @@ mod m20261123_000001_projects;
 mod m20261123_000002_keys;
 mod m20261123_000003_audit;
 mod m20261123_000004_audit_indexes;
+mod m20261125_000005_events;
 mod m20261125_000006_idempotency;
 mod m20261125_000007_nodes;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_keys::Migration),
             Box::new(m20261123_000003_audit::Migration),
             Box::new(m20261123_000004_audit_indexes::Migration),
+            Box::new(m20261125_000005_events::Migration),
             Box::new(m20261125_000006_idempotency::Migration),
             Box::new(m20261125_000007_nodes::Migration),
         ]

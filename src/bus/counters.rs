@@ -1,6 +1,6 @@
 //! What the bus counts.
 
-use prometheus::IntCounter;
+use prometheus::{IntCounter, core::Collector};
 
 /// Counters of the bus. Cheap to clone.
 #[derive(Clone)]
@@ -37,7 +37,8 @@ impl Counters {
 
     /// Each of them, to be registered.
     #[must_use]
-    pub fn all(&self) -> [IntCounter; 4] {
-        [self.published.clone(), self.received.clone(), self.dropped.clone(), self.reconnects.clone()]
+    pub fn all(&self) -> Vec<Box<dyn Collector>> {
+        let all = [&self.published, &self.received, &self.dropped, &self.reconnects];
+        all.into_iter().map(|counter| Box::new(counter.clone()) as Box<dyn Collector>).collect()
     }
 }

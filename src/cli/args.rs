@@ -12,6 +12,7 @@ Examples:
   alkhub                                        serve on 127.0.0.1:8080 with data in ./data
   alkhub serve --listen 0.0.0.0:8080 --data /var/lib/alkhub
   alkhub call hub.info                          call an operation (ALKHUB_KEY holds your key)
+  alkhub events --follow                        watch what happens
   alkhub keys create ci --scope project:read    make a key with one scope
   alkhub dev                                    a hub and this directory's files, shell and git in it
   alkhub spoke --root .                         connect this directory to a running hub
@@ -99,6 +100,8 @@ pub(super) enum Command {
     Spoke(super::spoke::SpokeArgs),
     /// Call an operation of a running hub
     Call(super::call::CallArgs),
+    /// Show what has happened, or follow what happens
+    Events(super::events::EventsArgs),
     /// Manage API keys
     Keys(super::keys::KeysArgs),
     /// Bring the database's schema up to date, or show where it stands
@@ -118,6 +121,7 @@ impl Command {
     pub(super) fn wants_json(&self) -> bool {
         match self {
             Self::Call(args) => args.format.json,
+            Self::Events(args) => args.format.json,
             Self::Keys(args) => args.format.json,
             Self::Migrate(args) => args.format.json,
             Self::Config(args) => args.wants_json(),

@@ -7,6 +7,7 @@ mod complete;
 mod config;
 mod dev;
 mod doctor;
+mod events;
 mod exit;
 mod keys;
 mod migrate;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> End {
         None => serve::run(&global, &cli.serve),
         Some(Command::Serve(args)) => serve::run(&global, &args),
         Some(Command::Call(args)) => block_on(call::run(args)),
+        Some(Command::Events(args)) => block_on(events::run(args)),
         Some(Command::Spoke(args)) => spoke::run(args),
         Some(Command::Dev(args)) => dev::run(&global, &args),
         Some(Command::Keys(args)) => block_on(keys::run(&global, args)),

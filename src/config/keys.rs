@@ -163,6 +163,10 @@ pub fn all() -> Vec<Key> {
             "Most queries and mutations that run at once, and an eighth of the most subscriptions; further ones are answered with UNAVAILABLE."
         ),
         key!(
+            "limits.write_timeout" = limits.write_timeout,
+            "How long a client may leave unread what it is sent, before its connection is closed."
+        ),
+        key!(
             "limits.subscription_keep_alive" = limits.subscription_keep_alive,
             "How often a silent subscription sends a comment, so that proxies keep it open."
         ),
@@ -197,6 +201,24 @@ pub fn all() -> Vec<Key> {
         key!(
             "idempotency.lease" = idempotency.lease,
             "How long a process that serves a call with an idempotency key may be silent before the call is believed dead."
+        ),
+        key!("events.custom" = events.custom, "Patterns of the types of events that callers may publish."),
+        key!(size "events.payload_bytes" = events.payload_bytes, "Largest payload that callers may publish."),
+        key!("events.keep_for" = events.keep_for, "How long events are kept."),
+        key!("events.keep_count" = events.keep_count, "How many events are kept."),
+        key!(size "events.keep_bytes" = events.keep_bytes, "How many bytes of events are kept."),
+        key!("events.sweep" = events.sweep, "How often what is not kept is deleted."),
+        key!(
+            "events.poll" = events.poll,
+            "How often to look for events of other processes; those of this process are seen at once."
+        ),
+        key!(
+            "events.ring" = events.ring,
+            "Events kept in memory for readers; who is further behind reads them from the database."
+        ),
+        key!(
+            "events.patience" = events.patience,
+            "How long a reader may leave events unread before it is ended and has to resume."
         ),
         key!(
             "compression.enabled" = compression.enabled,

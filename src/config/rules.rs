@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::Config;
+use crate::events::types::may_be_custom;
 
 /// A value of the right type that cannot work.
 pub(super) struct Fault {
@@ -27,6 +28,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.headers", limits.headers, 16, "16 or more"),
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),
         ("limits.connections", limits.connections, 1, "1 or more"),
+        ("events.ring", config.events.ring, 16, "16 or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -41,6 +43,10 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.idle_timeout", limits.idle_timeout),
         ("limits.call_timeout", limits.call_timeout),
         ("limits.subscription_keep_alive", limits.subscription_keep_alive),
+        ("limits.write_timeout", limits.write_timeout),
+        ("events.poll", config.events.poll),
+        ("events.sweep", config.events.sweep),
+        ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
     ] {
@@ -96,6 +102,14 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
             is_key(key.expose()),
             "it is not a key".into(),
             "`alk_<id>_<secret>`: an id of 16 to 32 of a-z and 0-9, a secret of 64 hex digits in lower case",
+        );
+    }
+    for pattern in &config.events.custom {
+        check(
+            "events.custom",
+            may_be_custom(pattern),
+            format!("`{pattern}` is not a pattern of types that callers may have"),
+            "types such as `build.done` or `custom.*`, in a namespace that the hub does not use itself",
         );
     }
     for origin in &config.cors.allowed_origins {

@@ -31,6 +31,8 @@ pub struct Config {
     pub rate: Rate,
     /// Answers that are kept by idempotency key.
     pub idempotency: Idempotency,
+    /// The log of events and its readers.
+    pub events: Events,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -61,6 +63,7 @@ impl Default for Config {
             spokes: Spokes::default(),
             rate: Rate::default(),
             idempotency: Idempotency::default(),
+            events: Events::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),
@@ -104,6 +107,25 @@ impl Config {
             json_depth: self.limits.json_depth,
             heartbeat: self.spokes.heartbeat,
             ..Default::default()
+        }
+    }
+
+    /// Bounds and pauses of the log of events.
+    #[must_use]
+    pub fn event_settings(&self) -> crate::events::Settings {
+        crate::events::Settings {
+            poll: self.events.poll,
+            ring: self.events.ring,
+            patience: self.events.patience,
+            position: self.limits.subscription_keep_alive,
+            sweep: self.events.sweep,
+            keep: crate::storage::retention::Keep {
+                age: self.events.keep_for,
+                count: self.events.keep_count,
+                bytes: self.events.keep_bytes as u64,
+            },
+            custom: self.events.custom.clone(),
+            payload_bytes: self.events.payload_bytes,
         }
     }
 
@@ -228,6 +250,8 @@ pub struct Limits {
     pub call_timeout: Duration,
     /// Most queries and mutations that run at once, and an eighth of the most subscriptions; further ones are answered with UNAVAILABLE.
     pub calls_in_flight: u64,
+    /// How long a client may leave unread what it is sent, before its connection is closed.
+    pub write_timeout: Duration,
     /// How often a silent subscription sends a comment, so that proxies keep it open.
     pub subscription_keep_alive: Duration,
 }
@@ -245,6 +269,7 @@ impl Default for Limits {
             connections: 10_000,
             call_timeout: Duration::from_secs(60),
             calls_in_flight: 4096,
+            write_timeout: Duration::from_secs(60),
             subscription_keep_alive: Duration::from_secs(15),
         }
     }
@@ -330,6 +355,45 @@ pub struct Idempotency {
 impl Default for Idempotency {
     fn default() -> Self {
         Self { keep: Duration::from_secs(24 * 60 * 60), lease: Duration::from_secs(10) }
+    }
+}
+
+/// The log of events and its readers.
+#[derive(Debug, Clone)]
+pub struct Events {
+    /// Patterns of the types that callers may publish.
+    pub custom: Vec<String>,
+    /// Largest payload that callers may publish.
+    pub payload_bytes: usize,
+    /// How long events are kept.
+    pub keep_for: Duration,
+    /// How many events are kept.
+    pub keep_count: u64,
+    /// How many bytes of events are kept.
+    pub keep_bytes: usize,
+    /// How often what is not kept is deleted.
+    pub sweep: Duration,
+    /// How often to look for events of other processes; those of this process are seen at once.
+    pub poll: Duration,
+    /// Events kept in memory for readers; who is further behind reads them from the database.
+    pub ring: usize,
+    /// How long a reader may leave events unread before it is ended and has to resume.
+    pub patience: Duration,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            custom: vec!["custom.*".to_owned()],
+            payload_bytes: 64 * KIB,
+            keep_for: Duration::from_secs(7 * 24 * 60 * 60),
+            keep_count: 1_000_000,
+            keep_bytes: 1024 * MIB,
+            sweep: Duration::from_secs(30),
+            poll: Duration::from_millis(250),
+            ring: 4096,
+            patience: Duration::from_secs(30),
+        }
     }
 }
 

@@ -158,6 +158,15 @@ impl KeyStore {
         Ok((identity, admission))
     }
 
+    /// What it takes to ask later whether a key, just verified, still is what it is now.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn remember(&self, id: &str) -> Result<Admission, VerifyError> {
+        let cached = self.look_up(id).await.map_err(VerifyError::Store)?.ok_or(VerifyError::Unknown)?;
+        Ok(Admission { id: id.to_owned(), secret_hash: cached.key.secret_hash.clone() })
+    }
+
     /// The identity of a connection as it is now: its key may have changed or ended since.
     ///
     /// # Errors

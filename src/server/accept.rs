@@ -20,6 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::stall::Impatient;
 use crate::config::Limits;
 
 /// Routes as the loop serves them.
@@ -62,7 +63,7 @@ pub(super) async fn serve(
                 }
             },
         };
-        converse(&builder, &graceful, routes.clone(), stream, peer, place);
+        converse(&builder, &graceful, routes.clone(), stream, peer, (limits.write_timeout, place));
     }
     drop(listener);
     tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
@@ -93,7 +94,7 @@ fn converse(
     routes: Arc<Routes>,
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    (patience, place): (Duration, OwnedSemaphorePermit),
 ) {
     // Answers are small and whole; waiting to fill a segment would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
@@ -108,7 +109,9 @@ fn converse(
             Ok::<_, Infallible>(hyper::Response::from(routes.get_response(request).await))
         }
     });
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    let connection = builder
+        .serve_connection_with_upgrades(TokioIo::new(Impatient::new(stream, patience)), service)
+        .into_owned();
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

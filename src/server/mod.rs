@@ -2,8 +2,10 @@
 
 mod accept;
 mod error;
+mod nudge;
 mod signal;
 mod spread;
+mod stall;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,6 +23,7 @@ pub(crate) use signal::StopSignals;
 use crate::{
     bus, cluster,
     config::Config,
+    events::{self, Events},
     hub::Hub,
     idempotency::KeptAnswers,
     keys::{self, Bootstrap, KeyStore},
@@ -109,17 +112,32 @@ impl Server {
         let tasks = TaskTracker::new();
         let keys = KeyStore::start(database.clone(), &tasks, &stop);
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        let signs = events::Signs::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        metrics.include(signs.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
+        let events = Events::start(database.clone(), config.event_settings(), signs, &tasks, &stop)
+            .await
+            .map_err(|error| StartError::Database(error.to_string()))?;
         let spokes = Spokes::new(config.spokes.registration());
         let sockets = Sockets::new(config.peer_limits(), config.spokes.connections);
         let quiet = CancellationToken::new();
         let counters = bus::Counters::new().map_err(|error| StartError::Internal(error.to_string()))?;
-        metrics.show_bus(&counters).map_err(|error| StartError::Internal(error.to_string()))?;
+        metrics.include(counters.all()).map_err(|error| StartError::Internal(error.to_string()))?;
         let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
             .map_err(StartError::Config)?;
         spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
+        nudge::start(&events, &bus, &tasks, &quiet).await;
+        let heard = sockets.clone();
+        events.each(&tasks, &stop, move |event| heard.tell(event));
         let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
         let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
-        let hub = Arc::new(Hub::new(database.clone(), keys.clone(), spokes.clone(), bus.clone(), node_id));
+        let hub = Arc::new(Hub::new(
+            database.clone(),
+            keys.clone(),
+            spokes.clone(),
+            events.clone(),
+            bus.clone(),
+            node_id,
+        ));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {
@@ -135,6 +153,7 @@ impl Server {
             engine,
             keys: keys.clone(),
             spokes,
+            events,
             sockets: sockets.clone(),
             database: database.clone(),
             config: config.clone(),

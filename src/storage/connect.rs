@@ -1,12 +1,13 @@
 //! Opening the database, and the two ways into it: reading and writing.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use alkhub_core::CallError;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
     Statement, TransactionOptions, TransactionTrait,
 };
+use tokio::sync::Notify;
 
 use super::{
     error::{answer, is_held_up, within},
@@ -34,6 +35,7 @@ pub struct Settings {
 pub struct Database {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    appended: Arc<Notify>,
 }
 
 impl Database {
@@ -53,14 +55,14 @@ impl Database {
             // One writer: transactions queue here instead of meeting SQLITE_BUSY inside the database.
             let write = opened(settings, sqlite(settings, 1)).await?;
             let read = opened(settings, sqlite(settings, settings.max_connections.max(1))).await?;
-            return Ok(Self { read, write });
+            return Ok(Self { read, write, appended: Arc::default() });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             let error = "the URL must begin with sqlite:// or postgres://";
             return Err(error_with("the database URL is not usable", &error));
         }
         let pool = opened(settings, pool::postgres(settings)).await?;
-        Ok(Self { read: pool.clone(), write: pool })
+        Ok(Self { read: pool.clone(), write: pool, appended: Arc::default() })
     }
 
     pub(super) fn read(&self) -> &DatabaseConnection {
@@ -94,6 +96,19 @@ impl Database {
             ..Default::default()
         };
         within(self.write.begin_with_options(options)).await
+    }
+
+    /// Commits a transaction that has appended events, and tells the relay of this process at once.
+    pub(super) async fn commit_events(&self, tx: DatabaseTransaction) -> Result<(), CallError> {
+        within(tx.commit()).await?;
+        self.appended.notify_one();
+        Ok(())
+    }
+
+    /// Notified when this process has appended events. One waits for it: the relay.
+    #[must_use]
+    pub fn appended(&self) -> &Notify {
+        &self.appended
     }
 
     /// Whether the database answers, asked with a bound of a second.

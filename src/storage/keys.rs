@@ -1,5 +1,5 @@
-//! API keys. Every change is one transaction together with its audit entry and a step of the key epoch, by which
-//! other processes learn of it. The epoch's row is also the lock that puts such transactions in sequence.
+//! API keys. Every change is one transaction together with its audit entry, its event and a step of the key epoch, by
+//! which other processes learn of it. The epoch's row is also the lock that puts such transactions in sequence.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,9 @@ use super::{
         hub_state,
     },
     error::within,
+    events::{self, New},
     page::decode_moment,
-    time::now_ms,
+    time::{now_ms, rfc3339},
 };
 
 const EPOCH: &str = "key_epoch";
@@ -104,7 +105,7 @@ pub enum Changed<R> {
 pub async fn create(database: &Database, key: Key, actor: &Actor) -> Result<Key, CallError> {
     let tx = begin(database).await?;
     insert(&tx, &key, actor).await?;
-    within(tx.commit()).await?;
+    database.commit_events(tx).await?;
     Ok(key)
 }
 
@@ -133,7 +134,7 @@ pub async fn ensure_admin(database: &Database, key: Key, any: bool) -> Result<En
         return Ok(Ensured::Other);
     }
     insert(&tx, &key, &Actor::default()).await?;
-    within(tx.commit()).await?;
+    database.commit_events(tx).await?;
     Ok(Ensured::Created)
 }
 
@@ -200,7 +201,7 @@ pub async fn revoke<R>(
     let key = Key { revoked_at: Some(now), ..key };
     let row =
         ActiveModel { id: Unchanged(key.id.clone()), revoked_at: Set(key.revoked_at), ..Default::default() };
-    finish(tx, row, "key.revoke", &key, actor).await
+    finish(database, tx, row, ["key.revoke", "key.revoked"], &key, actor).await
 }
 
 /// Gives a key another secret; the old one is nothing from then on. `check` may refuse.
@@ -228,7 +229,7 @@ pub async fn rotate<R>(
         secret_hash: Set(key.secret_hash.clone()),
         ..Default::default()
     };
-    finish(tx, row, "key.rotate", &key, actor).await
+    finish(database, tx, row, ["key.rotate", "key.rotated"], &key, actor).await
 }
 
 /// The counter that every change of a key raises.
@@ -273,7 +274,8 @@ pub async fn touch(database: &Database, uses: &[(String, i64)]) -> Result<(), Ca
 async fn begin(database: &Database) -> Result<DatabaseTransaction, CallError> {
     let tx = database.begin().await?;
     let raise = hub_state::Entity::update_many()
-        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1))
+        // With its type: a prepared statement is known by its text, and the outbox adds with the same one.
+        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1_i64))
         .filter(hub_state::Column::Name.eq(EPOCH));
     within(raise.exec(&tx)).await?;
     Ok(tx)
@@ -285,19 +287,37 @@ async fn find(tx: &DatabaseTransaction, id: &str) -> Result<Option<Key>, CallErr
 
 async fn insert(tx: &DatabaseTransaction, key: &Key, actor: &Actor) -> Result<(), CallError> {
     within(Entity::insert(ActiveModel::from(to_row(key))).exec_without_returning(tx)).await?;
-    audit::append(tx, actor, "key.create", &key.id, &details(key)).await
+    tell(tx, actor, ["key.create", "key.created"], key).await
+}
+
+/// The audit entry of an action, and the event that it has happened.
+async fn tell(
+    tx: &DatabaseTransaction,
+    actor: &Actor,
+    [action, event]: [&str; 2],
+    key: &Key,
+) -> Result<(), CallError> {
+    audit::append(tx, actor, action, &key.id, &details(key)).await?;
+    let mut payload = details(key);
+    payload["keyId"] = key.id.clone().into();
+    payload["expiresAt"] = key.expires_at.map(rfc3339).into();
+    payload["by"] = actor.key_id.clone().into();
+    let event = New { kind: event.to_owned(), key: key.id.clone(), payload, ..New::default() };
+    events::append(tx, event).await?;
+    Ok(())
 }
 
 async fn finish<R>(
+    database: &Database,
     tx: DatabaseTransaction,
     row: ActiveModel,
-    action: &str,
+    told: [&str; 2],
     key: &Key,
     actor: &Actor,
 ) -> Result<Changed<R>, CallError> {
     within(Entity::update(row).exec(&tx)).await?;
-    audit::append(&tx, actor, action, &key.id, &details(key)).await?;
-    within(tx.commit()).await?;
+    tell(&tx, actor, told, key).await?;
+    database.commit_events(tx).await?;
     Ok(Changed::Done(key.clone()))
 }
 

@@ -4,14 +4,18 @@ pub mod audit;
 mod connect;
 mod entity;
 mod error;
+pub mod events;
 pub mod idempotency;
 pub mod keys;
 mod migrate;
 pub mod nodes;
+pub mod outbox;
 pub mod page;
+pub mod pattern;
 mod pool;
 pub mod projects;
 mod receipt;
+pub mod retention;
 pub mod time;
 
 pub use connect::{Database, Settings};

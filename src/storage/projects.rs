@@ -1,16 +1,18 @@
-//! Projects.
+//! Projects. Every change is one transaction together with the event that tells of it.
 
 use alkhub_core::CallError;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, Func, SimpleExpr},
 };
+use serde_json::json;
 
 use super::{
     Database, Page, Receipt,
     entity::projects::{ActiveModel, Column, Entity, Model},
     error::{within, within_unless_taken},
+    events::{self, New},
     page::decode_cursor,
     time::now_ms,
 };
@@ -77,9 +79,7 @@ pub async fn create(
     if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
-    receipt.write(&tx, &project).await?;
-    within(tx.commit()).await?;
-    Ok(Written::Done(project))
+    finish(database, tx, receipt, "project.created", project).await
 }
 
 /// The project of this id.
@@ -141,7 +141,7 @@ pub async fn update(
     if changed == project {
         return Ok(Written::Done(project));
     }
-    store(tx, receipt, changed).await
+    store(database, tx, receipt, "project.updated", changed).await
 }
 
 /// Takes a project out of use; again changes nothing.
@@ -157,13 +157,17 @@ pub async fn archive(
     match within(Entity::find_by_id(id).lock_exclusive().one(&tx)).await? {
         None => Ok(Written::NotFound),
         Some(project) if project.archived => Ok(Written::Done(project)),
-        Some(project) => store(tx, receipt, Project { archived: true, ..project }).await,
+        Some(project) => {
+            store(database, tx, receipt, "project.archived", Project { archived: true, ..project }).await
+        }
     }
 }
 
 async fn store(
-    tx: sea_orm::DatabaseTransaction,
+    database: &Database,
+    tx: DatabaseTransaction,
     receipt: &Receipt<'_, Project>,
+    event: &str,
     project: Project,
 ) -> Result<Written, CallError> {
     let project = Project { updated_at: Ord::max(now_ms(), project.updated_at), ..project };
@@ -179,8 +183,31 @@ async fn store(
     if within_unless_taken(Box::pin(Entity::update(row).exec(&tx))).await?.is_none() {
         return Ok(Written::NameTaken);
     }
+    finish(database, tx, receipt, event, project).await
+}
+
+async fn finish(
+    database: &Database,
+    tx: DatabaseTransaction,
+    receipt: &Receipt<'_, Project>,
+    event: &str,
+    project: Project,
+) -> Result<Written, CallError> {
+    let event = New {
+        kind: event.to_owned(),
+        key: project.id.clone(),
+        payload: json!({
+            "projectId": project.id,
+            "name": project.name,
+            "repository": project.repository,
+            "archived": project.archived,
+        }),
+        project: Some(project.id.clone()),
+        session: None,
+    };
+    events::append(&tx, event).await?;
     receipt.write(&tx, &project).await?;
-    within(tx.commit()).await?;
+    database.commit_events(tx).await?;
     Ok(Written::Done(project))
 }
 

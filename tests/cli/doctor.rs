@@ -58,6 +58,8 @@ fn a_running_hub_is_recognised_and_its_database_read() {
     );
     let database = findings(&said, "database");
     assert!(database.iter().all(|finding| finding["grade"] == "ok") && database.len() == 2, "{database:?}");
+    let events = findings(&said, "events");
+    assert!(events.len() == 1 && events[0]["grade"] == "ok", "{events:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod calling;
 mod configuring;
 mod doctor;
+mod events;
 mod keys;
 pub(crate) mod program;
 mod spoke;

@@ -61,8 +61,13 @@ impl Place {
 
     /// A hub that serves on a free port.
     pub(super) fn hub(&self) -> HubProcess {
+        self.hub_on("127.0.0.1:0")
+    }
+
+    /// A hub that serves there; another one in the same place has the same data.
+    pub(super) fn hub_on(&self, address: &str) -> HubProcess {
         let mut command = self.command(
-            &["serve", "--listen", "127.0.0.1:0", "--data", "hub-data"],
+            &["serve", "--listen", address, "--data", "hub-data"],
             &[("ALKHUB_BOOTSTRAP_KEY", ADMIN), ("ALKHUB_LOG", "warn")],
         );
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the hub starts");

@@ -2,6 +2,7 @@
 
 mod absence;
 mod cancelled;
+mod events;
 mod gate;
 mod idempotency;
 mod keys;

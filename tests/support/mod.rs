@@ -1,6 +1,7 @@
 //! A hub to test against.
 
 pub(crate) mod database;
+pub(crate) mod events;
 pub(crate) mod hub;
 pub(crate) mod proxy;
 pub(crate) mod redis;

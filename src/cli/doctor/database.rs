@@ -1,10 +1,13 @@
-//! Whether the database answers and its schema is up to date.
+//! Whether the database answers, its schema is up to date, and its events are being numbered.
 
-use super::finding::Finding;
+use super::finding::{Finding, Grade};
 use crate::config::Config;
-use crate::storage::Database;
+use crate::storage::{Database, events, outbox};
 
 const NAME: &str = "database";
+const EVENTS: &str = "events";
+/// Longer than a hub that works leaves an event waiting.
+const LATE_MS: i64 = 10_000;
 
 pub(super) async fn check(config: &Config) -> Vec<Finding> {
     let file = config.data.join("alkhub.db");
@@ -50,5 +53,29 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
             Finding::fail(NAME, error.message, "is this a hub's database, of this or an older version?")
         }
     });
+    if matches!(findings.last(), Some(Finding { grade: Grade::Ok, .. })) {
+        findings.push(relay(&database).await);
+    }
     findings
+}
+
+/// Whether committed events wait for a relay that does not come.
+async fn relay(database: &Database) -> Finding {
+    let (waiting, bounds) = match tokio::join!(outbox::waiting(database), events::bounds(database)) {
+        (Ok(waiting), Ok(bounds)) => (waiting, bounds),
+        (Err(error), _) | (_, Err(error)) => {
+            return Finding::fail(EVENTS, error.message, "look into the database's own log");
+        }
+    };
+    if waiting.oldest_ms < LATE_MS {
+        let kept = bounds.head.saturating_sub(bounds.floor);
+        return Finding::ok(EVENTS, format!("{kept} are kept, the last one is number {}", bounds.head));
+    }
+    let message =
+        format!("{} wait for a number, the oldest for {} s", waiting.events, waiting.oldest_ms / 1000);
+    Finding::warn(
+        EVENTS,
+        message,
+        "a running hub numbers them; if one runs on this database, its log says why it does not",
+    )
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
+pub(super) mod events;
 pub(super) mod hub_state;
 pub(super) mod idempotency_keys;
 pub(super) mod nodes;

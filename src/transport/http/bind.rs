@@ -10,7 +10,7 @@ use alkhub_core::{
 use poem::{Request, http::Method};
 use serde_json::{Map, Value};
 
-use super::body;
+use super::{body, sse};
 use crate::config::Limits;
 
 /// How text becomes JSON.
@@ -34,6 +34,7 @@ pub(super) struct Binding {
     path: Vec<String>,
     properties: BTreeMap<String, Property>,
     from_query: bool,
+    resumable: bool,
 }
 
 impl Binding {
@@ -46,7 +47,12 @@ impl Binding {
             properties.iter().map(|(name, node)| (name.clone(), property(node, &schema))).collect()
         });
         let from_query = method == Method::GET || method == Method::DELETE;
-        Self { path: path.into_iter().map(str::to_owned).collect(), properties, from_query }
+        Self {
+            path: path.into_iter().map(str::to_owned).collect(),
+            properties,
+            from_query,
+            resumable: sse::is_resumable(descriptor),
+        }
     }
 
     /// The input, not yet validated.
@@ -55,7 +61,16 @@ impl Binding {
     /// What reading the body answers with, or VALIDATION_ERROR where a value stands in the wrong place.
     pub(super) async fn read(&self, request: &mut Request, limits: &Limits) -> Result<Input, CallError> {
         let mut input = if self.from_query {
-            self.query(request.uri().query().unwrap_or_default())?
+            let mut input = self.query(request.uri().query().unwrap_or_default())?;
+            if self.resumable
+                && let Some(last) = request.headers().get("last-event-id")
+                && input.get(sse::SINCE).is_none_or(is_sequence)
+            {
+                // A browser that comes again repeats its URL; how far it has come stands in the header.
+                let last = String::from_utf8_lossy(last.as_bytes());
+                input.insert(sse::SINCE.to_owned(), coerce(&last, Scalar::Integer));
+            }
+            input
         } else {
             match body::read_json(request, limits).await? {
                 None => Map::new(),
@@ -105,6 +120,11 @@ fn object(json: &[u8], depth: usize) -> Result<Map<String, Value>, CallError> {
         Value::Object(map) => Ok(map),
         _ => Err(CallError::fault("", "must be of type object")),
     }
+}
+
+/// What may be overridden; anything else is left for validation to refuse.
+fn is_sequence(value: &Value) -> bool {
+    value.as_u64().is_some_and(|number| number < 1 << 53)
 }
 
 /// Names in braces, in order.

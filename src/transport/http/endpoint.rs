@@ -25,6 +25,7 @@ pub(super) struct OperationEndpoint {
     state: HttpState,
     entry: Arc<Entry>,
     binding: Binding,
+    resumable: bool,
 }
 
 impl OperationEndpoint {
@@ -32,7 +33,12 @@ impl OperationEndpoint {
     #[must_use]
     pub(super) fn new(state: HttpState, descriptor: &Descriptor, method: &Method) -> Option<Self> {
         let entry = state.engine.registry().get(descriptor.id)?;
-        Some(Self { binding: Binding::new(descriptor, method), state, entry })
+        Some(Self {
+            binding: Binding::new(descriptor, method),
+            resumable: sse::is_resumable(descriptor),
+            state,
+            entry,
+        })
     }
 
     async fn serve(
@@ -59,7 +65,7 @@ impl OperationEndpoint {
             Answer::Once(output) => json(output.into_data()),
             Answer::Stream(items) => {
                 let keep_alive = self.state.config.limits.subscription_keep_alive;
-                sse::response(items, id, self.state.stopping.clone(), keep_alive)
+                sse::response(items, id, self.state.stopping.clone(), keep_alive, self.resumable)
             }
         })
     }

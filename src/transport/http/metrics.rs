@@ -10,6 +10,7 @@ use alkhub_core::{
 use poem::{Endpoint, Request, Response, http::StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 use uuid::Uuid;
 
@@ -62,12 +63,12 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Shows the counters of the bus too.
+    /// Takes in what another part of the hub counts.
     ///
     /// # Errors
     /// Only where two metrics have one name, which is a fault of the program.
-    pub fn show_bus(&self, counters: &crate::bus::Counters) -> Result<(), prometheus::Error> {
-        counters.all().into_iter().try_for_each(|counter| self.registry.register(Box::new(counter)))
+    pub fn include(&self, collectors: Vec<Box<dyn Collector>>) -> Result<(), prometheus::Error> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     /// Counts an HTTP answer.

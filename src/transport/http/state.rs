@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use crate::{
-    bus::Bus, config::Config, keys::KeyStore, spokes::Spokes, storage::Database, transport::ws::Sockets,
+    bus::Bus, config::Config, events::Events, keys::KeyStore, spokes::Spokes, storage::Database,
+    transport::ws::Sockets,
 };
 
 /// Shared by all endpoints; cheap to clone.
@@ -19,6 +20,8 @@ pub struct HttpState {
     pub keys: KeyStore,
     /// Connected spokes.
     pub spokes: Spokes,
+    /// Which events there are, and who may hear them.
+    pub events: Events,
     /// Open connections of the call protocol.
     pub sockets: Sockets,
     /// For the readiness page.

@@ -5,12 +5,10 @@ use async_trait::async_trait;
 
 use super::Sockets;
 use crate::{
+    events::Events,
     keys::{Admission, KeyStore, VerifyError},
     spokes::Spokes,
 };
-
-/// Topics of spokes that come and go, for whoever may see spokes.
-const SPOKE_TOPICS: &str = "spoke.";
 
 /// One connection's side of the hub.
 pub struct Connection {
@@ -18,6 +16,7 @@ pub struct Connection {
     pub(super) keys: KeyStore,
     pub(super) spokes: Spokes,
     pub(super) sockets: Sockets,
+    pub(super) events: Events,
     /// That the connection has shown a key.
     pub(super) admission: Admission,
     /// As whom it came.
@@ -56,7 +55,8 @@ impl Service for Connection {
     }
 
     fn may_hear(&self, _peer: &Peer, topic: &str) -> bool {
-        topic.starts_with(SPOKE_TOPICS) && self.identity.has_scope("spoke:read")
+        let kind = topic.split_once(':').map_or(topic, |(kind, _)| kind);
+        self.events.types().may_see(&self.identity, kind)
     }
 
     fn ended(&self, peer: &Peer) {

@@ -61,6 +61,7 @@ impl Upgrade {
             keys: self.0.keys.clone(),
             spokes: self.0.spokes.clone(),
             sockets: sockets.clone(),
+            events: self.0.events.clone(),
             admission,
             identity,
         };

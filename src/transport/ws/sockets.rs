@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::storage::events::Event;
+
 /// How long connections may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -56,6 +58,14 @@ impl Sockets {
     pub fn publish(&self, kind: &str, id: &str, payload: &[u8]) {
         for peer in self.all() {
             peer.publish(kind, id, payload);
+        }
+    }
+
+    /// The same for an event of the log.
+    pub fn tell(&self, event: &Event) {
+        // Most hubs have connections, and few of those listen; still, printing is for somebody.
+        if !self.is_empty() {
+            self.publish(&event.kind, &event.key, event.payload.to_string().as_bytes());
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
     BEARER,
     schema::{self, convert, convert_inline, intern, reference},
 };
-use crate::transport::http::{bind::path_parameters, problem::PROBLEM_JSON};
+use crate::transport::http::{bind::path_parameters, problem::PROBLEM_JSON, sse::is_resumable};
 
 /// Component of all error answers.
 const PROBLEM: &str = "Problem";
@@ -51,7 +51,7 @@ pub(super) fn describe(descriptor: &'static Descriptor, method: Method) -> MetaO
         summary: Some(descriptor.title),
         description: Some(intern(&describe_access(descriptor))),
         external_docs: None,
-        params: parameters(descriptor, &parts),
+        params: parameters(descriptor, &parts).into_iter().chain(last_event_id(descriptor)).collect(),
         request: body(descriptor, &parts),
         responses: MetaResponses { responses: responses(descriptor, &parts) },
         deprecated: false,
@@ -121,14 +121,23 @@ fn idempotency_key() -> MetaOperationParam {
     // Bare, or a string of RFC 9651: in quotation marks, where backslashes stand before themselves and such marks.
     let pattern = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
     let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": pattern });
+    let about = "A request that is repeated with its key has its effect once and gets the same answer again.";
+    header("Idempotency-Key", &schema, about)
+}
+
+/// The header by which a browser resumes.
+fn last_event_id(descriptor: &Descriptor) -> Option<MetaOperationParam> {
+    let schema = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 });
+    let about = "The `id` of the last item that arrived; counts more than `since`.";
+    is_resumable(descriptor).then(|| header("Last-Event-ID", &schema, about))
+}
+
+fn header(name: &str, schema: &Value, about: &str) -> MetaOperationParam {
     MetaOperationParam {
-        name: "Idempotency-Key".to_owned(),
-        schema: convert(&schema),
+        name: name.to_owned(),
+        schema: convert(schema),
         in_type: MetaParamIn::Header,
-        description: Some(
-            "A request that is repeated with its key has its effect once and gets the same answer again."
-                .to_owned(),
-        ),
+        description: Some(about.to_owned()),
         required: false,
         deprecated: false,
         explode: false,
@@ -184,7 +193,7 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
         Kind::Subscription => (
             "text/event-stream",
             "Items, each one `data:` frame; an `error` event ends a stream that failed.",
-            event(&output),
+            event(&output, is_resumable(descriptor)),
         ),
         _ => ("application/json", "The output.", output),
     };
@@ -210,21 +219,28 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
 }
 
 /// One event of a stream. OpenAPI 3.0 describes events as a browser hands them to a program, with text for data.
-fn event(item: &MetaSchemaRef) -> MetaSchemaRef {
+fn event(item: &MetaSchemaRef, resumable: bool) -> MetaSchemaRef {
     let about = match item {
         MetaSchemaRef::Reference(name) => {
             format!("JSON: a `{name}`, or a `{PROBLEM}` where `event` is `error`.")
         }
         MetaSchemaRef::Inline(_) => format!("JSON: an item, or a `{PROBLEM}` where `event` is `error`."),
     };
-    MetaSchemaRef::Inline(Box::new(convert_inline(&json!({
+    let mut schema = json!({
         "type": "object",
         "required": ["data"],
         "properties": {
             "event": { "type": "string", "enum": ["message", "error"] },
             "data": { "type": "string", "description": about },
         },
-    }))))
+    });
+    if resumable {
+        let kind = "The item's type; `error` where the stream has failed.";
+        schema["properties"]["event"] = json!({ "type": "string", "description": kind });
+        let id = "The item's number, which `Last-Event-ID` may repeat.";
+        schema["properties"]["id"] = json!({ "type": "string", "description": id });
+    }
+    MetaSchemaRef::Inline(Box::new(convert_inline(&schema)))
 }
 
 fn problem(status: Option<u16>, range: Option<&str>, description: &'static str) -> MetaResponse {

@@ -1,0 +1,137 @@
+//! Events: the relay that puts them in order, the tail that gives them to readers, and the readers.
+//!
+//! docs/events.md says how the order comes about and what a reader can rely on.
+
+mod filter;
+mod keep;
+mod pump;
+mod reader;
+mod signs;
+pub mod types;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use filter::Asked;
+pub use reader::{Ended, Item, Reader};
+pub use signs::Signs;
+pub use types::Types;
+
+use crate::storage::{
+    Database,
+    events::{Bounds, Event},
+    retention::Keep,
+};
+
+/// Readers that are at the database at once; the others wait for their turn.
+const AT_ONCE: usize = 4;
+
+/// Bounds and pauses.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often to look for what other processes have appended.
+    pub poll: Duration,
+    /// Events that are kept in memory for readers.
+    pub ring: usize,
+    /// How long a reader may leave events unread.
+    pub patience: Duration,
+    /// How often a reader is told how far it has come, where no event tells it.
+    pub position: Duration,
+    /// How often to look for what is not kept.
+    pub sweep: Duration,
+    /// What is kept.
+    pub keep: Keep,
+    /// Patterns of the types that callers may publish.
+    pub custom: Vec<String>,
+    /// Largest payload that callers may publish.
+    pub payload_bytes: usize,
+}
+
+/// The events of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Events {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    settings: Settings,
+    types: Types,
+    signs: Signs,
+    ring: broadcast::Sender<Arc<Event>>,
+    /// The number of the last event that went into the ring; what comes later is yet to come.
+    tail: watch::Sender<i64>,
+    /// Readers that may be at the database at once: thousands that come again together must not keep calls from it.
+    turns: Semaphore,
+    /// The last number that this process itself has given.
+    relayed: watch::Sender<i64>,
+}
+
+impl Events {
+    /// Begins to relay, to tail and to clean up, in these tasks, until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// UNAVAILABLE or EXECUTION_ERROR, where the end of the log cannot be found.
+    pub async fn start(
+        database: Database,
+        settings: Settings,
+        signs: Signs,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, alkhub_core::CallError> {
+        let Bounds { head, .. } = crate::storage::events::bounds(&database).await?;
+        let events = Self {
+            inner: Arc::new(Inner {
+                types: Types::new(&settings.custom),
+                ring: broadcast::Sender::new(settings.ring.max(1)),
+                tail: watch::Sender::new(head),
+                turns: Semaphore::new(AT_ONCE),
+                relayed: watch::Sender::new(head),
+                database,
+                settings,
+                signs,
+            }),
+        };
+        tasks.spawn(stop.clone().run_until_cancelled_owned(events.clone().pump()));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(events.clone().keep()));
+        Ok(events)
+    }
+
+    /// Makes the relay look at once: something was appended, or numbered by another process. Any number of calls
+    /// before it looks count as one.
+    pub fn wake(&self) {
+        self.inner.database.appended().notify_one();
+    }
+
+    /// The last number that this process itself has given. Whoever tells other processes to [`Events::wake`] waits for
+    /// it to change.
+    #[must_use]
+    pub fn relayed(&self) -> watch::Receiver<i64> {
+        self.inner.relayed.subscribe()
+    }
+
+    /// The types that exist.
+    #[must_use]
+    pub fn types(&self) -> &Types {
+        &self.inner.types
+    }
+
+    /// Bounds and pauses.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Hands every event from now on to this function, in order, until `stop` is cancelled. What is missed while the
+    /// database is away is made up for.
+    pub fn each(
+        &self,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+        to: impl Fn(&Event) + Send + Sync + 'static,
+    ) {
+        tasks.spawn(stop.clone().run_until_cancelled_owned(self.clone().feed(to)));
+    }
+}
