@@ -44,7 +44,7 @@ impl Node {
 pub async fn enter(database: &Database, mut node: Node) -> Result<Node, CallError> {
     let tx = database.begin().await?;
     let raise = hub_state::Entity::update_many()
-        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1))
+        .col_expr(hub_state::Column::Value, Expr::col(hub_state::Column::Value).add(1_i64))
         .filter(hub_state::Column::Name.eq(EPOCH));
     within(raise.exec(&tx)).await?;
     let counter = within(hub_state::Entity::find_by_id(EPOCH).one(&tx)).await?;
