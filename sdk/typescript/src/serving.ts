@@ -70,6 +70,9 @@ interface Running {
   wake: () => void;
 }
 
+/** Waits for a result of a handler, or until its call is stopped. */
+type OrStopped = <T>(result: T | PromiseLike<T>) => Promise<T>;
+
 /** Calls of the other side that run here. */
 export class Serving {
   private readonly running = new Map<string, Running>();
@@ -144,19 +147,25 @@ export class Serving {
       };
       timer = setTimeout(timeout, Math.min(Math.max(0, deadline - Date.now()), 2 ** 31 - 1));
     }
-    // A handler that does not look at its signal is not waited for.
-    const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(late ?? new CallError("ABORTED", "The call was aborted.")));
-    });
-    stopped.catch(() => {});
+    // A handler that does not look at its signal is not waited for. There is one place for the wait that is to be
+    // broken off: races with a promise that lives as long as the stream would all be kept by that promise.
+    let breakOff: (reason: CallError) => void = () => {};
+    const reason = () => late ?? new CallError("ABORTED", "The call was aborted.");
+    signal.addEventListener("abort", () => breakOff(reason()));
+    const orStopped: OrStopped = (result) =>
+      new Promise((resolve, reject) => {
+        breakOff = reject;
+        Promise.resolve(result).then(resolve, reject);
+        if (signal.aborted) reject(reason());
+      });
     try {
       const call = this.context(requestId, payload, signal);
       const input = (payload["input"] ?? {}) as never;
       if (spec.type === "subscription") {
-        await this.stream(handler as StreamHandler<never, unknown>, input, call, requestId, operationId, running, link, stopped);
+        await this.stream(handler as StreamHandler<never, unknown>, input, call, requestId, operationId, running, link, orStopped);
         if (!signal.aborted) link.send("call.completed", { requestId });
       } else {
-        const output = await Promise.race([(handler as Handler<never, unknown>)(input, call), stopped]);
+        const output = await orStopped((handler as Handler<never, unknown>)(input, call));
         if (!signal.aborted) link.send("call.responded", { requestId, output: wrap(output, operationId) });
       }
     } catch (thrown) {
@@ -175,7 +184,7 @@ export class Serving {
     operationId: string,
     running: Running,
     link: Link,
-    stopped: Promise<never>,
+    orStopped: OrStopped,
   ): Promise<void> {
     const items = handler(input, call)[Symbol.asyncIterator]();
     try {
@@ -185,7 +194,7 @@ export class Serving {
         }
         await link.room();
         if (call.signal.aborted) return;
-        const next = await Promise.race([items.next(), stopped]);
+        const next = await orStopped(items.next());
         if (next.done) return;
         running.credit -= 1;
         link.send("call.responded", { requestId, output: wrap(next.value, operationId) });

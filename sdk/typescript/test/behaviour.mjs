@@ -110,6 +110,34 @@ export const tests = {
     });
   },
 
+  async "keeps nothing of the items that a stream has sent"(hub) {
+    // Node and the browser are started so that they have it.
+    const { gc } = globalThis;
+    const made = [];
+    const offer = (spoke) =>
+      spoke.subscription({ namespace: "keep", name: "none", description: "Streams, and waits.", inputSchema: object }, async function* (_, call) {
+        for (let n = 0; n < 1000; n++) {
+          const item = { n };
+          made.push(new WeakRef(item));
+          yield item;
+        }
+        await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
+      });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      for await (const { n } of client.subscribe(id(0, "keep.none"))) {
+        if (n < 999) continue;
+        let kept;
+        for (let tries = 0; tries < 100 && !(kept < 10); tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          gc();
+          kept = made.filter((item) => item.deref()).length;
+        }
+        equal([kept < 10, server.serving.active], [true, 1]);
+        break;
+      }
+    });
+  },
+
   async "ends streams with their error and after silence"(hub) {
     const offer = (spoke) =>
       spoke.subscription({ namespace: "flow", name: "end", description: "Ends.", inputSchema: object }, async function* ({ how }, call) {
