@@ -75,7 +75,7 @@ export class Asking {
     }
   }
 
-  call(operationId: string, input: unknown, options: CallOptions): Promise<ResponseEnvelope> {
+  async call(operationId: string, input: unknown, options: CallOptions): Promise<ResponseEnvelope> {
     const { link, requestId } = this.begin(options.signal);
     return new Promise<ResponseEnvelope>((resolve, reject) => {
       const { deadline, signal } = options;

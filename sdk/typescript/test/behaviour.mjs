@@ -228,6 +228,52 @@ export const tests = {
     await admin.stop();
   },
 
+  async "a heartbeat on a connection that closes harms nobody"({ Spoke, key }) {
+    const [sockets, uncaught] = [[], []];
+    // Registers spokes, and is closing from then on.
+    class Closing extends EventTarget {
+      readyState = 1;
+      bufferedAmount = 0;
+
+      constructor() {
+        super();
+        sockets.push(this);
+        setTimeout(() => this.dispatchEvent(new Event("open")));
+      }
+
+      send(text) {
+        const { requestId } = JSON.parse(text).payload;
+        const data = { spokeId: "closing", prefix: "closing", heartbeatIntervalMs: 50, accepted: [], rejected: [] };
+        const output = { data, meta: { source: "local", operationId: "hub.register", timestamp: 0 } };
+        const answer = JSON.stringify({ type: "call.responded", id: "", payload: { requestId, output } });
+        setTimeout(() => {
+          this.dispatchEvent(Object.assign(new Event("message"), { data: answer }));
+          this.readyState = 2;
+        });
+      }
+
+      close(code, reason) {
+        this.readyState = 3;
+        setTimeout(() => this.dispatchEvent(Object.assign(new Event("close"), { code, reason })));
+      }
+    }
+    const caught = (event) => uncaught.push(String(event.error ?? event));
+    const { process } = globalThis;
+    if (process) process.on("uncaughtException", caught);
+    else globalThis.addEventListener("error", caught);
+    const spoke = new Spoke({ url: "http://closing", key, id: "closing", WebSocket: Closing });
+    try {
+      await spoke.start();
+      // Its silence is noticed in the end.
+      await until(() => sockets.length === 2);
+      equal(uncaught, []);
+    } finally {
+      await spoke.stop();
+      if (process) process.off("uncaughtException", caught);
+      else globalThis.removeEventListener("error", caught);
+    }
+  },
+
   async "says why it cannot start"({ Spoke, url, key, limitedKey }) {
     const wrong = new Spoke({ url, key: key.replace(/.$/, (last) => (last === "0" ? "1" : "0")), id: "wrong", connectTimeoutMs: 500 });
     const error = await fails(wrong.start(), "UNAVAILABLE");
