@@ -93,7 +93,7 @@ export class Serving {
     const operationId = String(payload["operationId"]);
     const offered = this.offered.get(operationId);
     const refuse = (code: string, message: string, details?: unknown) =>
-      link.send("call.error", { requestId, code, message, details });
+      fail(link, requestId, new CallError(code, message, details));
     if (this.running.has(requestId)) return;
     if (!offered) return refuse("OPERATION_NOT_FOUND", `There is no operation ${operationId} here.`, { operationId });
     if (this.running.size >= this.most) return refuse("RATE_LIMITED", "Too many calls run here already; try again.");
@@ -169,8 +169,7 @@ export class Serving {
         if (!signal.aborted) link.send("call.responded", { requestId, output: wrap(output, operationId) });
       }
     } catch (thrown) {
-      const { code, message, details } = mapError(thrown, spec.errorSchemas ?? []);
-      if (!signal.aborted || late) link.send("call.error", { requestId, code, message, details });
+      if (!signal.aborted || late) fail(link, requestId, mapError(thrown, spec.errorSchemas ?? []));
     } finally {
       clearTimeout(timer);
     }
@@ -225,5 +224,14 @@ export class Serving {
     if (typeof metadata === "object" && metadata) call.metadata = metadata as Record<string, unknown>;
     if (typeof deadline === "number" && deadline > 0) call.deadline = deadline;
     return call;
+  }
+}
+
+/** Sends an error; where it cannot be sent, why. */
+function fail(link: Link, requestId: string, { code, message, details }: CallError): void {
+  try {
+    link.send("call.error", { requestId, code, message, details });
+  } catch {
+    link.send("call.error", { requestId, code: "EXECUTION_ERROR", message: "The details of the error have no JSON." });
   }
 }

@@ -77,6 +77,27 @@ export const tests = {
     });
   },
 
+  async "what has no JSON fails, and nothing waits for it"(hub) {
+    const offer = (spoke) =>
+      spoke
+        .query({ namespace: "json", name: "answer", description: "Answers with what has none.", inputSchema: object }, () => 10n)
+        .query({ namespace: "json", name: "error", description: "Fails with what has none.", inputSchema: object }, () => {
+          throw 10n;
+        });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      const circular = {};
+      circular.itself = circular;
+      for (const input of [{ n: 10n }, circular]) {
+        await fails(client.call("hub.info", input));
+        await fails(client.subscribe("hub.watch", input).next());
+      }
+      equal(client.pending, 0);
+      await fails(client.call(id(0, "json.answer")), "EXECUTION_ERROR");
+      await fails(client.call(id(0, "json.error")), "EXECUTION_ERROR");
+      equal(server.serving.active, 0);
+    });
+  },
+
   async "streams as fast as the consumer takes"(hub) {
     let made = 0;
     let returned = gate();
