@@ -78,7 +78,7 @@ export class Asking {
   async call(operationId: string, input: unknown, options: CallOptions): Promise<ResponseEnvelope> {
     const { link, requestId } = this.begin(options.signal);
     const { deadline, signal } = options;
-    // Before it is waited for: what has no JSON throws here.
+    // Before it is waited for: what has no JSON, or too much, throws here.
     link.send("call.requested", request(requestId, operationId, input, options, { deadline }));
     return new Promise<ResponseEnvelope>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;

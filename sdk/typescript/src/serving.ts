@@ -231,7 +231,9 @@ export class Serving {
 function fail(link: Link, requestId: string, { code, message, details }: CallError): void {
   try {
     link.send("call.error", { requestId, code, message, details });
-  } catch {
-    link.send("call.error", { requestId, code: "EXECUTION_ERROR", message: "The details of the error have no JSON." });
+  } catch (unsendable) {
+    const large = unsendable instanceof CallError;
+    const why = large ? unsendable : new CallError("EXECUTION_ERROR", "The details of the error have no JSON.");
+    link.send("call.error", { requestId, code: why.code, message: why.message });
   }
 }

@@ -12,6 +12,8 @@ const LONG_PAUSE = 5_000;
 const PATIENT_AFTER = 20;
 const LONGEST_PAUSE = 30_000;
 const CONNECT_TIMEOUT = 30_000;
+/** What a hub takes whose `spokes.message_bytes` nobody has set. */
+const MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * A connection to a hub that comes back by itself: calls and subscribes outwards, and serves what was offered.
@@ -187,7 +189,8 @@ export class Spoke<Operations extends object = HubOperations> {
         }
       });
     };
-    const end = await connect(this.Socket, this.url, this.options.key, this.stopping.signal, opened, (message, link) =>
+    const { key, maxMessageBytes = MESSAGE_BYTES } = this.options;
+    const end = await connect(this.Socket, this.url, key, maxMessageBytes, this.stopping.signal, opened, (message, link) =>
       this.receive(message, link),
     );
     clearInterval(beating);

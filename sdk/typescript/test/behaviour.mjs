@@ -98,6 +98,56 @@ export const tests = {
     });
   },
 
+  async "what is too large fails alone, and the connection stays"({ Spoke, url, key }) {
+    const MIB = 1024 * 1024;
+    const states = [];
+    const onState = ({ state }) => states.push(state);
+    const server = new Spoke({ url, key, onState });
+    const client = new Spoke({ url, key, onState });
+    const returned = gate();
+    const text = (letter, mebi) => letter.repeat(mebi * MIB);
+    server
+      .query({ namespace: "large", name: "length", description: "Measures.", inputSchema: object }, (input) => input.text.length)
+      .query({ namespace: "large", name: "text", description: "Repeats.", inputSchema: object }, ({ letter, mebi }) => text(letter, mebi))
+      .query({ namespace: "large", name: "error", description: "Fails at length.", inputSchema: object }, () => {
+        throw new Error(text("a", 9));
+      })
+      .subscription({ namespace: "large", name: "item", description: "Ends with a large item.", inputSchema: object }, async function* () {
+        try {
+          yield "small";
+          yield text("a", 9);
+          yield "never";
+        } finally {
+          returned.open();
+        }
+      });
+    await Promise.all([server.start(), client.start()]);
+    const id = (name) => `${server.registered.spokeId}.large.${name}`;
+    try {
+      // Three bytes each, and two: what counts is not how many there are.
+      for (const [letter, mebi] of [["a", 9], ["€", 3], ["é", 5]]) {
+        await fails(client.call(id("length"), { text: text(letter, mebi) }), "PAYLOAD_TOO_LARGE");
+        await fails(client.subscribe(id("item"), { text: text(letter, mebi) }).next(), "PAYLOAD_TOO_LARGE");
+        await fails(client.call(id("text"), { letter, mebi }), "PAYLOAD_TOO_LARGE");
+      }
+      equal(client.pending, 0);
+      for (const [letter, mebi] of [["a", 7], ["é", 3]]) {
+        equal(await client.call(id("length"), { text: text(letter, mebi) }), mebi * MIB);
+        equal((await client.call(id("text"), { letter, mebi })).length, mebi * MIB);
+      }
+      await fails(client.call(id("error")), "PAYLOAD_TOO_LARGE");
+      const items = client.subscribe(id("item"));
+      equal((await items.next()).value, "small");
+      await fails(items.next(), "PAYLOAD_TOO_LARGE");
+      await returned.opened;
+      equal(states.filter((state) => state !== "connecting"), ["connected", "connected"]);
+    } finally {
+      await Promise.all([server.stop(), client.stop()]);
+    }
+    const tight = new Spoke({ url, key, maxMessageBytes: 500, metadata: { text: "a".repeat(500) }, id: "tight" });
+    await fails(tight.start(), "PAYLOAD_TOO_LARGE");
+  },
+
   async "streams as fast as the consumer takes"(hub) {
     let made = 0;
     let returned = gate();
