@@ -345,6 +345,50 @@ export const tests = {
     }
   },
 
+  async "leaves no listeners behind while it tries"({ Spoke, key }) {
+    const { random } = Math;
+    const listeners = new Set();
+    let most = 0;
+    let failures = 0;
+    const onState = (state) => {
+      if (state.state === "waiting") ({ failures } = state);
+    };
+    const spoke = new Spoke({ url: "http://127.0.0.1:1", key, onState });
+    // Pauses are random up to a bound that grows.
+    Math.random = () => 0;
+    try {
+      const start = spoke.start();
+      const { signal } = spoke.stopping;
+      const { addEventListener, removeEventListener } = signal;
+      signal.addEventListener = (type, listener) => {
+        most = Math.max(most, listeners.add(listener).size);
+        addEventListener.call(signal, type, listener);
+      };
+      signal.removeEventListener = (type, listener) => {
+        listeners.delete(listener);
+        removeEventListener.call(signal, type, listener);
+      };
+      await until(() => failures >= 10);
+      equal(most <= 2, true);
+      await Promise.all([fails(start, "ABORTED"), spoke.stop()]);
+    } finally {
+      Math.random = random;
+    }
+  },
+
+  async "a stop from within onState is not slept through"({ Spoke, key }) {
+    const onState = ({ state }) => state === "waiting" && spoke.stop();
+    const spoke = new Spoke({ url: "http://127.0.0.1:1", key, onState, connectTimeoutMs: Infinity });
+    const { random } = Math;
+    // A pause of weeks.
+    Math.random = () => 1e6;
+    try {
+      await fails(spoke.start(), "ABORTED");
+    } finally {
+      Math.random = random;
+    }
+  },
+
   async "says why it cannot start"({ Spoke, url, key, limitedKey }) {
     const wrong = new Spoke({ url, key: key.replace(/.$/, (last) => (last === "0" ? "1" : "0")), id: "wrong", connectTimeoutMs: 500 });
     const error = await fails(wrong.start(), "UNAVAILABLE");
