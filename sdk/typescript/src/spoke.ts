@@ -77,7 +77,7 @@ export class Spoke<Operations extends object = HubOperations> {
 
   /**
    * Connects, registers what is offered and stays connected until {@link stop}. Resolves when all of that has
-   * worked once.
+   * worked once. After a failure, or when it has stopped, it may be called again.
    *
    * @throws {CallError} when the hub refuses the registration, or cannot be reached in time
    */
@@ -85,14 +85,12 @@ export class Spoke<Operations extends object = HubOperations> {
     if (this.running) throw new TypeError("start() was called already.");
     this.stopping = new AbortController();
     return new Promise((resolve, reject) => {
-      this.running = this.run(resolve).then(
-        () => this.tell({ state: "stopped" }),
-        (error: CallError) => {
-          this.tell({ state: "stopped", error });
-          reject(error);
-        },
-      );
-      void this.running.then(() => reject(new CallError("ABORTED", "The spoke was stopped.")));
+      const stopped = (error?: CallError) => {
+        this.running = undefined;
+        reject(error ?? new CallError("ABORTED", "The spoke was stopped."));
+        this.tell(error ? { state: "stopped", error } : { state: "stopped" });
+      };
+      this.running = this.run(resolve).then(() => stopped(), stopped);
     });
   }
 
@@ -100,7 +98,6 @@ export class Spoke<Operations extends object = HubOperations> {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
-    this.running = undefined;
   }
 
   /** Calls whose answer is outstanding. */

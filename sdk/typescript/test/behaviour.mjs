@@ -402,6 +402,37 @@ export const tests = {
     await stopped.stop();
     await fails(start, "ABORTED");
   },
+
+  async "starts again after it failed, was replaced or was stopped"({ Spoke, url, key }) {
+    let where = "ws://127.0.0.1:1";
+    const states = [];
+    class Elsewhere extends WebSocket {
+      constructor(address, protocols) {
+        super(where ?? address, protocols);
+      }
+    }
+    const id = `again-${Date.now().toString(36)}`;
+    const spoke = new Spoke({ url, key, id, connectTimeoutMs: 0, WebSocket: Elsewhere, onState: ({ state }) => states.push(state) });
+    await fails(spoke.start(), "UNAVAILABLE");
+    await fails(spoke.start(), "UNAVAILABLE");
+    where = undefined;
+    spoke.query({ namespace: "again", name: "here", description: "Is here.", inputSchema: object }, () => "here");
+    await spoke.start();
+    equal(await spoke.call(`${id}.again.here`), "here");
+    const newer = new Spoke({ url, key, id });
+    await newer.start();
+    await until(() => states.at(-1) === "stopped");
+    await newer.stop();
+    await spoke.start();
+    equal(await spoke.call(`${id}.again.here`), "here");
+    const stop = spoke.stop();
+    await until(() => states.at(-1) === "stopped");
+    const start = spoke.start();
+    await Promise.all([stop, start]);
+    equal(await spoke.call(`${id}.again.here`), "here");
+    await spoke.stop();
+    equal(states.filter((state) => state === "stopped").length, 5);
+  },
 };
 
 /** Runs all of them; gives a line each. */
