@@ -57,7 +57,7 @@ def test_in_node(package: Path, hub: Hub) -> None:
     env = {"HUB_URL": known["url"], "HUB_KEY": known["key"], "HUB_LIMITED_KEY": known["limitedKey"]}
     version = int(run("node", "-p", "process.versions.node.split('.')[0]", cwd=package))
     flags = [] if version >= 22 else ["--experimental-websocket"]
-    check(run("node", *flags, "test/node.mjs", cwd=package, **env).splitlines())
+    check(run("node", "--expose-gc", *flags, "test/node.mjs", cwd=package, **env).splitlines())
 
 
 def test_in_a_browser(package: Path, hub: Hub, tmp_path: Path) -> None:
@@ -92,6 +92,7 @@ def test_in_a_browser(package: Path, hub: Hub, tmp_path: Path) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = f"http://127.0.0.1:{server.server_port}/test/page.html"
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+        flags += ["--js-flags=--expose-gc"]
         log = tmp_path / "chromium.log"
         with log.open("wb") as output:
             browser = subprocess.Popen(

@@ -75,10 +75,12 @@ export class Asking {
     }
   }
 
-  call(operationId: string, input: unknown, options: CallOptions): Promise<ResponseEnvelope> {
+  async call(operationId: string, input: unknown, options: CallOptions): Promise<ResponseEnvelope> {
     const { link, requestId } = this.begin(options.signal);
+    const { deadline, signal } = options;
+    // Before it is waited for: what has no JSON, or too much, throws here.
+    link.send("call.requested", request(requestId, operationId, input, options, { deadline }));
     return new Promise<ResponseEnvelope>((resolve, reject) => {
-      const { deadline, signal } = options;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const done = () => {
         clearTimeout(timer);
@@ -109,7 +111,6 @@ export class Asking {
         // Longer ones do not fit a timer; the hub keeps the deadline as well.
         timer = setTimeout(timeout, Math.min(Math.max(0, deadline - Date.now()), 2 ** 31 - 1));
       }
-      link.send("call.requested", request(requestId, operationId, input, options, { deadline }));
     });
   }
 
@@ -117,6 +118,7 @@ export class Asking {
   async *subscribe(operationId: string, input: unknown, options: SubscribeOptions): AsyncGenerator<ResponseEnvelope, void, void> {
     const { link, requestId } = this.begin(options.signal);
     const { idleTimeout, signal } = options;
+    link.send("call.requested", request(requestId, operationId, input, options, { idleTimeout, window: WINDOW }));
     const items: ResponseEnvelope[] = [];
     let ended = false;
     let error: CallError | undefined;
@@ -145,7 +147,6 @@ export class Asking {
       aborted: () => end(),
     });
     signal?.addEventListener("abort", abort);
-    link.send("call.requested", request(requestId, operationId, input, options, { idleTimeout, window: WINDOW }));
     try {
       for (let taken = 0; ; ) {
         const item = items.shift();

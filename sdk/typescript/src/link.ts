@@ -1,3 +1,5 @@
+import { CallError } from "./errors.js";
+
 /** Bytes that may wait in the socket before streams pause. */
 const BUFFERED = 1024 * 1024;
 
@@ -15,6 +17,8 @@ export class Link {
 
   constructor(
     private readonly socket: WebSocket,
+    /** Most bytes of a message. */
+    private readonly most: number,
     private readonly ended: (end: End) => void,
   ) {}
 
@@ -23,9 +27,16 @@ export class Link {
     return this.socket.readyState === 1;
   }
 
-  /** Sends a message; what is sent after the end is lost, as it would be on the way. */
+  /**
+   * Sends a message; what is sent after the end is lost, as it would be on the way.
+   *
+   * @throws {CallError} `PAYLOAD_TOO_LARGE`: the other end would close the connection, with all that runs on it
+   */
   send(type: string, payload: object): void {
-    if (this.open) this.socket.send(JSON.stringify({ type, id: "", payload }));
+    if (!this.open) return;
+    const text = JSON.stringify({ type, id: "", payload });
+    if (exceeds(text, this.most)) throw new CallError("PAYLOAD_TOO_LARGE", `The message is larger than ${this.most} bytes.`);
+    this.socket.send(text);
   }
 
   /** Waits until what was sent is on its way. */
@@ -60,6 +71,7 @@ export function connect(
   Socket: typeof WebSocket,
   url: string,
   key: string,
+  most: number,
   signal: AbortSignal,
   opened: (link: Link) => void,
   received: (message: Message, link: Link) => void,
@@ -67,7 +79,7 @@ export function connect(
   return new Promise((resolve) => {
     // Browsers cannot set headers, and a key in the address would end up in logs.
     const socket = new Socket(url, ["alkhub.v1", `bearer.${key}`]);
-    const link = new Link(socket, resolve);
+    const link = new Link(socket, most, resolve);
     let wasOpen = false;
     const stop = () => socket.close(1000, "the spoke stops");
     if (signal.aborted) stop();
@@ -93,6 +105,11 @@ export function connect(
       resolve({ opened: wasOpen, code, reason });
     });
   });
+}
+
+/** Whether a text has more bytes than that; a unit of a string has one to three. */
+function exceeds(text: string, most: number): boolean {
+  return text.length > most || (text.length * 3 > most && new TextEncoder().encode(text).length > most);
 }
 
 function parse(data: unknown): Message | undefined {

@@ -70,6 +70,9 @@ interface Running {
   wake: () => void;
 }
 
+/** Waits for a result of a handler, or until its call is stopped. */
+type OrStopped = <T>(result: T | PromiseLike<T>) => Promise<T>;
+
 /** Calls of the other side that run here. */
 export class Serving {
   private readonly running = new Map<string, Running>();
@@ -90,7 +93,7 @@ export class Serving {
     const operationId = String(payload["operationId"]);
     const offered = this.offered.get(operationId);
     const refuse = (code: string, message: string, details?: unknown) =>
-      link.send("call.error", { requestId, code, message, details });
+      fail(link, requestId, new CallError(code, message, details));
     if (this.running.has(requestId)) return;
     if (!offered) return refuse("OPERATION_NOT_FOUND", `There is no operation ${operationId} here.`, { operationId });
     if (this.running.size >= this.most) return refuse("RATE_LIMITED", "Too many calls run here already; try again.");
@@ -144,24 +147,29 @@ export class Serving {
       };
       timer = setTimeout(timeout, Math.min(Math.max(0, deadline - Date.now()), 2 ** 31 - 1));
     }
-    // A handler that does not look at its signal is not waited for.
-    const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(late ?? new CallError("ABORTED", "The call was aborted.")));
-    });
-    stopped.catch(() => {});
+    // A handler that does not look at its signal is not waited for. There is one place for the wait that is to be
+    // broken off: races with a promise that lives as long as the stream would all be kept by that promise.
+    let breakOff: (reason: CallError) => void = () => {};
+    const reason = () => late ?? new CallError("ABORTED", "The call was aborted.");
+    signal.addEventListener("abort", () => breakOff(reason()));
+    const orStopped: OrStopped = (result) =>
+      new Promise((resolve, reject) => {
+        breakOff = reject;
+        Promise.resolve(result).then(resolve, reject);
+        if (signal.aborted) reject(reason());
+      });
     try {
       const call = this.context(requestId, payload, signal);
       const input = (payload["input"] ?? {}) as never;
       if (spec.type === "subscription") {
-        await this.stream(handler as StreamHandler<never, unknown>, input, call, requestId, operationId, running, link, stopped);
+        await this.stream(handler as StreamHandler<never, unknown>, input, call, requestId, operationId, running, link, orStopped);
         if (!signal.aborted) link.send("call.completed", { requestId });
       } else {
-        const output = await Promise.race([(handler as Handler<never, unknown>)(input, call), stopped]);
+        const output = await orStopped((handler as Handler<never, unknown>)(input, call));
         if (!signal.aborted) link.send("call.responded", { requestId, output: wrap(output, operationId) });
       }
     } catch (thrown) {
-      const { code, message, details } = mapError(thrown, spec.errorSchemas ?? []);
-      if (!signal.aborted || late) link.send("call.error", { requestId, code, message, details });
+      if (!signal.aborted || late) fail(link, requestId, mapError(thrown, spec.errorSchemas ?? []));
     } finally {
       clearTimeout(timer);
     }
@@ -175,7 +183,7 @@ export class Serving {
     operationId: string,
     running: Running,
     link: Link,
-    stopped: Promise<never>,
+    orStopped: OrStopped,
   ): Promise<void> {
     const items = handler(input, call)[Symbol.asyncIterator]();
     try {
@@ -185,7 +193,7 @@ export class Serving {
         }
         await link.room();
         if (call.signal.aborted) return;
-        const next = await Promise.race([items.next(), stopped]);
+        const next = await orStopped(items.next());
         if (next.done) return;
         running.credit -= 1;
         link.send("call.responded", { requestId, output: wrap(next.value, operationId) });
@@ -216,5 +224,16 @@ export class Serving {
     if (typeof metadata === "object" && metadata) call.metadata = metadata as Record<string, unknown>;
     if (typeof deadline === "number" && deadline > 0) call.deadline = deadline;
     return call;
+  }
+}
+
+/** Sends an error; where it cannot be sent, why. */
+function fail(link: Link, requestId: string, { code, message, details }: CallError): void {
+  try {
+    link.send("call.error", { requestId, code, message, details });
+  } catch (unsendable) {
+    const large = unsendable instanceof CallError;
+    const why = large ? unsendable : new CallError("EXECUTION_ERROR", "The details of the error have no JSON.");
+    link.send("call.error", { requestId, code: why.code, message: why.message });
   }
 }

@@ -12,6 +12,8 @@ const LONG_PAUSE = 5_000;
 const PATIENT_AFTER = 20;
 const LONGEST_PAUSE = 30_000;
 const CONNECT_TIMEOUT = 30_000;
+/** What a hub takes whose `spokes.message_bytes` nobody has set. */
+const MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * A connection to a hub that comes back by itself: calls and subscribes outwards, and serves what was offered.
@@ -75,7 +77,7 @@ export class Spoke<Operations extends object = HubOperations> {
 
   /**
    * Connects, registers what is offered and stays connected until {@link stop}. Resolves when all of that has
-   * worked once.
+   * worked once. After a failure, or when it has stopped, it may be called again.
    *
    * @throws {CallError} when the hub refuses the registration, or cannot be reached in time
    */
@@ -83,14 +85,12 @@ export class Spoke<Operations extends object = HubOperations> {
     if (this.running) throw new TypeError("start() was called already.");
     this.stopping = new AbortController();
     return new Promise((resolve, reject) => {
-      this.running = this.run(resolve).then(
-        () => this.tell({ state: "stopped" }),
-        (error: CallError) => {
-          this.tell({ state: "stopped", error });
-          reject(error);
-        },
-      );
-      void this.running.then(() => reject(new CallError("ABORTED", "The spoke was stopped.")));
+      const stopped = (error?: CallError) => {
+        this.running = undefined;
+        reject(error ?? new CallError("ABORTED", "The spoke was stopped."));
+        this.tell(error ? { state: "stopped", error } : { state: "stopped" });
+      };
+      this.running = this.run(resolve).then(() => stopped(), stopped);
     });
   }
 
@@ -98,7 +98,6 @@ export class Spoke<Operations extends object = HubOperations> {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
-    this.running = undefined;
   }
 
   /** Calls whose answer is outstanding. */
@@ -187,7 +186,8 @@ export class Spoke<Operations extends object = HubOperations> {
         }
       });
     };
-    const end = await connect(this.Socket, this.url, this.options.key, this.stopping.signal, opened, (message, link) =>
+    const { key, maxMessageBytes = MESSAGE_BYTES } = this.options;
+    const end = await connect(this.Socket, this.url, key, maxMessageBytes, this.stopping.signal, opened, (message, link) =>
       this.receive(message, link),
     );
     clearInterval(beating);
@@ -257,10 +257,13 @@ function pause(failures: number): number {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    if (signal.aborted) return resolve();
+    const done = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", done);
       resolve();
-    });
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
   });
 }

@@ -52,6 +52,8 @@ export interface SpokeOptions {
   onState?: (state: State) => void;
   /** Most calls that run here at once; 1024 if absent. */
   maxCalls?: number;
+  /** The hub's `spokes.message_bytes`, 8 MiB if absent. What is larger is not sent and fails with `PAYLOAD_TOO_LARGE`. */
+  maxMessageBytes?: number;
   /** How long {@link Spoke.start} keeps trying before it fails; 30,000 ms if absent. Later losses are retried for ever. */
   connectTimeoutMs?: number;
   /** A WebSocket class where the platform has none: Node before 22 without `--experimental-websocket`. */

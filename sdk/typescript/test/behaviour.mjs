@@ -77,6 +77,77 @@ export const tests = {
     });
   },
 
+  async "what has no JSON fails, and nothing waits for it"(hub) {
+    const offer = (spoke) =>
+      spoke
+        .query({ namespace: "json", name: "answer", description: "Answers with what has none.", inputSchema: object }, () => 10n)
+        .query({ namespace: "json", name: "error", description: "Fails with what has none.", inputSchema: object }, () => {
+          throw 10n;
+        });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      const circular = {};
+      circular.itself = circular;
+      for (const input of [{ n: 10n }, circular]) {
+        await fails(client.call("hub.info", input));
+        await fails(client.subscribe("hub.watch", input).next());
+      }
+      equal(client.pending, 0);
+      await fails(client.call(id(0, "json.answer")), "EXECUTION_ERROR");
+      await fails(client.call(id(0, "json.error")), "EXECUTION_ERROR");
+      equal(server.serving.active, 0);
+    });
+  },
+
+  async "what is too large fails alone, and the connection stays"({ Spoke, url, key }) {
+    const MIB = 1024 * 1024;
+    const states = [];
+    const onState = ({ state }) => states.push(state);
+    const server = new Spoke({ url, key, onState });
+    const client = new Spoke({ url, key, onState });
+    const returned = gate();
+    const text = (letter, mebi) => letter.repeat(mebi * MIB);
+    server
+      .query({ namespace: "large", name: "length", description: "Measures.", inputSchema: object }, (input) => input.text.length)
+      .query({ namespace: "large", name: "text", description: "Repeats.", inputSchema: object }, ({ letter, mebi }) => text(letter, mebi))
+      .query({ namespace: "large", name: "error", description: "Fails at length.", inputSchema: object }, () => {
+        throw new Error(text("a", 9));
+      })
+      .subscription({ namespace: "large", name: "item", description: "Ends with a large item.", inputSchema: object }, async function* () {
+        try {
+          yield "small";
+          yield text("a", 9);
+          yield "never";
+        } finally {
+          returned.open();
+        }
+      });
+    await Promise.all([server.start(), client.start()]);
+    const id = (name) => `${server.registered.spokeId}.large.${name}`;
+    try {
+      // Three bytes each, and two: what counts is not how many there are.
+      for (const [letter, mebi] of [["a", 9], ["€", 3], ["é", 5]]) {
+        await fails(client.call(id("length"), { text: text(letter, mebi) }), "PAYLOAD_TOO_LARGE");
+        await fails(client.subscribe(id("item"), { text: text(letter, mebi) }).next(), "PAYLOAD_TOO_LARGE");
+        await fails(client.call(id("text"), { letter, mebi }), "PAYLOAD_TOO_LARGE");
+      }
+      equal(client.pending, 0);
+      for (const [letter, mebi] of [["a", 7], ["é", 3]]) {
+        equal(await client.call(id("length"), { text: text(letter, mebi) }), mebi * MIB);
+        equal((await client.call(id("text"), { letter, mebi })).length, mebi * MIB);
+      }
+      await fails(client.call(id("error")), "PAYLOAD_TOO_LARGE");
+      const items = client.subscribe(id("item"));
+      equal((await items.next()).value, "small");
+      await fails(items.next(), "PAYLOAD_TOO_LARGE");
+      await returned.opened;
+      equal(states.filter((state) => state !== "connecting"), ["connected", "connected"]);
+    } finally {
+      await Promise.all([server.stop(), client.stop()]);
+    }
+    const tight = new Spoke({ url, key, maxMessageBytes: 500, metadata: { text: "a".repeat(500) }, id: "tight" });
+    await fails(tight.start(), "PAYLOAD_TOO_LARGE");
+  },
+
   async "streams as fast as the consumer takes"(hub) {
     let made = 0;
     let returned = gate();
@@ -107,6 +178,34 @@ export const tests = {
       }
       await returned.opened;
       equal(client.pending, 0);
+    });
+  },
+
+  async "keeps nothing of the items that a stream has sent"(hub) {
+    // Node and the browser are started so that they have it.
+    const { gc } = globalThis;
+    const made = [];
+    const offer = (spoke) =>
+      spoke.subscription({ namespace: "keep", name: "none", description: "Streams, and waits.", inputSchema: object }, async function* (_, call) {
+        for (let n = 0; n < 1000; n++) {
+          const item = { n };
+          made.push(new WeakRef(item));
+          yield item;
+        }
+        await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
+      });
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (server, client, id) => {
+      for await (const { n } of client.subscribe(id(0, "keep.none"))) {
+        if (n < 999) continue;
+        let kept;
+        for (let tries = 0; tries < 100 && !(kept < 10); tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          gc();
+          kept = made.filter((item) => item.deref()).length;
+        }
+        equal([kept < 10, server.serving.active], [true, 1]);
+        break;
+      }
     });
   },
 
@@ -200,6 +299,96 @@ export const tests = {
     await admin.stop();
   },
 
+  async "a heartbeat on a connection that closes harms nobody"({ Spoke, key }) {
+    const [sockets, uncaught] = [[], []];
+    // Registers spokes, and is closing from then on.
+    class Closing extends EventTarget {
+      readyState = 1;
+      bufferedAmount = 0;
+
+      constructor() {
+        super();
+        sockets.push(this);
+        setTimeout(() => this.dispatchEvent(new Event("open")));
+      }
+
+      send(text) {
+        const { requestId } = JSON.parse(text).payload;
+        const data = { spokeId: "closing", prefix: "closing", heartbeatIntervalMs: 50, accepted: [], rejected: [] };
+        const output = { data, meta: { source: "local", operationId: "hub.register", timestamp: 0 } };
+        const answer = JSON.stringify({ type: "call.responded", id: "", payload: { requestId, output } });
+        setTimeout(() => {
+          this.dispatchEvent(Object.assign(new Event("message"), { data: answer }));
+          this.readyState = 2;
+        });
+      }
+
+      close(code, reason) {
+        this.readyState = 3;
+        setTimeout(() => this.dispatchEvent(Object.assign(new Event("close"), { code, reason })));
+      }
+    }
+    const caught = (event) => uncaught.push(String(event.error ?? event));
+    const { process } = globalThis;
+    if (process) process.on("uncaughtException", caught);
+    else globalThis.addEventListener("error", caught);
+    const spoke = new Spoke({ url: "http://closing", key, id: "closing", WebSocket: Closing });
+    try {
+      await spoke.start();
+      // Its silence is noticed in the end.
+      await until(() => sockets.length === 2);
+      equal(uncaught, []);
+    } finally {
+      await spoke.stop();
+      if (process) process.off("uncaughtException", caught);
+      else globalThis.removeEventListener("error", caught);
+    }
+  },
+
+  async "leaves no listeners behind while it tries"({ Spoke, key }) {
+    const { random } = Math;
+    const listeners = new Set();
+    let most = 0;
+    let failures = 0;
+    const onState = (state) => {
+      if (state.state === "waiting") ({ failures } = state);
+    };
+    const spoke = new Spoke({ url: "http://127.0.0.1:1", key, onState });
+    // Pauses are random up to a bound that grows.
+    Math.random = () => 0;
+    try {
+      const start = spoke.start();
+      const { signal } = spoke.stopping;
+      const { addEventListener, removeEventListener } = signal;
+      signal.addEventListener = (type, listener) => {
+        most = Math.max(most, listeners.add(listener).size);
+        addEventListener.call(signal, type, listener);
+      };
+      signal.removeEventListener = (type, listener) => {
+        listeners.delete(listener);
+        removeEventListener.call(signal, type, listener);
+      };
+      await until(() => failures >= 10);
+      equal(most <= 2, true);
+      await Promise.all([fails(start, "ABORTED"), spoke.stop()]);
+    } finally {
+      Math.random = random;
+    }
+  },
+
+  async "a stop from within onState is not slept through"({ Spoke, key }) {
+    const onState = ({ state }) => state === "waiting" && spoke.stop();
+    const spoke = new Spoke({ url: "http://127.0.0.1:1", key, onState, connectTimeoutMs: Infinity });
+    const { random } = Math;
+    // A pause of weeks.
+    Math.random = () => 1e6;
+    try {
+      await fails(spoke.start(), "ABORTED");
+    } finally {
+      Math.random = random;
+    }
+  },
+
   async "says why it cannot start"({ Spoke, url, key, limitedKey }) {
     const wrong = new Spoke({ url, key: key.replace(/.$/, (last) => (last === "0" ? "1" : "0")), id: "wrong", connectTimeoutMs: 500 });
     const error = await fails(wrong.start(), "UNAVAILABLE");
@@ -212,6 +401,37 @@ export const tests = {
     const start = stopped.start();
     await stopped.stop();
     await fails(start, "ABORTED");
+  },
+
+  async "starts again after it failed, was replaced or was stopped"({ Spoke, url, key }) {
+    let where = "ws://127.0.0.1:1";
+    const states = [];
+    class Elsewhere extends WebSocket {
+      constructor(address, protocols) {
+        super(where ?? address, protocols);
+      }
+    }
+    const id = `again-${Date.now().toString(36)}`;
+    const spoke = new Spoke({ url, key, id, connectTimeoutMs: 0, WebSocket: Elsewhere, onState: ({ state }) => states.push(state) });
+    await fails(spoke.start(), "UNAVAILABLE");
+    await fails(spoke.start(), "UNAVAILABLE");
+    where = undefined;
+    spoke.query({ namespace: "again", name: "here", description: "Is here.", inputSchema: object }, () => "here");
+    await spoke.start();
+    equal(await spoke.call(`${id}.again.here`), "here");
+    const newer = new Spoke({ url, key, id });
+    await newer.start();
+    await until(() => states.at(-1) === "stopped");
+    await newer.stop();
+    await spoke.start();
+    equal(await spoke.call(`${id}.again.here`), "here");
+    const stop = spoke.stop();
+    await until(() => states.at(-1) === "stopped");
+    const start = spoke.start();
+    await Promise.all([stop, start]);
+    equal(await spoke.call(`${id}.again.here`), "here");
+    await spoke.stop();
+    equal(states.filter((state) => state === "stopped").length, 5);
   },
 };
 
