@@ -269,7 +269,7 @@ impl Default for Limits {
             connections: 10_000,
             call_timeout: Duration::from_secs(60),
             calls_in_flight: 4096,
-            write_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(5 * 60),
             subscription_keep_alive: Duration::from_secs(15),
         }
     }

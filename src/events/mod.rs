@@ -112,6 +112,13 @@ impl Events {
         self.inner.relayed.subscribe()
     }
 
+    /// Numbers what was appended last, for a process that ends.
+    pub async fn finish(&self) {
+        if let Err(error) = self.turn().await {
+            tracing::debug!(%error, "the last events are numbered by another process, or at the next start");
+        }
+    }
+
     /// The types that exist.
     #[must_use]
     pub fn types(&self) -> &Types {

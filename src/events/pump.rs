@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// How many it has numbered.
-    async fn turn(&self) -> Result<u64, CallError> {
+    pub(super) async fn turn(&self) -> Result<u64, CallError> {
         let inner = &self.inner;
         let mut all = 0;
         let waiting = outbox::waiting(&inner.database).await?;

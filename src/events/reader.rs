@@ -209,7 +209,8 @@ impl Reader {
             return Err(Ended::Behind(self.last));
         }
         let item = self.step().await?;
-        if let (Item::Event(_), Some(guard)) = (&item, &mut self.guard) {
+        // Also before a position: who may not read is not told either how busy it is.
+        if let Some(guard) = &mut self.guard {
             guard.look().await?;
         }
         self.handed = Instant::now();
@@ -252,6 +253,10 @@ impl Reader {
                     Err(RecvError::Closed) => return Err(CallError::aborted("the hub is stopping").into()),
                 },
                 _ = self.ticks.tick() => {
+                    // In a silence too, so that the stream of a key that has ended does.
+                    if let Some(guard) = &mut self.guard {
+                        guard.look().await?;
+                    }
                     if self.told != Some(self.last) {
                         self.told = Some(self.last);
                         return Ok(Item::Position(self.last));

@@ -103,7 +103,8 @@ pub fn may_be_custom(pattern: &str) -> bool {
         None | Some(Pattern::All) => false,
         Some(Pattern::Below(prefix)) => {
             let first = |name: &str| name.split('.').next().map(str::to_owned);
-            !RESERVED.contains(&&*prefix) && !TYPES.iter().any(|own| first(own.name) == first(&prefix))
+            !RESERVED.iter().any(|reserved| prefix.starts_with(reserved))
+                && !TYPES.iter().any(|own| first(own.name) == first(&prefix))
         }
         Some(Pattern::Exactly(name)) => {
             name.contains('.')
@@ -122,9 +123,19 @@ mod tests {
         for good in ["custom.*", "build.*", "build.done", "custom.ci.*"] {
             assert!(may_be_custom(good), "{good}");
         }
-        for bad in
-            ["*", "project.*", "key.x", "hub.position", "hub.*", "event.*", "build", "spoke.x.*", "a b"]
-        {
+        for bad in [
+            "*",
+            "hub.x.*",
+            "event.a.b.*",
+            "project.*",
+            "key.x",
+            "hub.position",
+            "hub.*",
+            "event.*",
+            "build",
+            "spoke.x.*",
+            "a b",
+        ] {
             assert!(!may_be_custom(bad), "{bad}");
         }
     }

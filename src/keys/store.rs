@@ -18,6 +18,7 @@ use std::{
 use alkhub_core::{CallError, Identity};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::token::{self, LONGEST_ID};
@@ -93,6 +94,8 @@ struct Inner {
     /// Milliseconds after `started` of the last look at the epoch that succeeded.
     looked: AtomicU64,
     uses: Mutex<HashMap<String, i64>>,
+    /// A new generation has begun.
+    news: watch::Sender<()>,
 }
 
 /// Verifies keys. Cheap to clone.
@@ -113,6 +116,7 @@ impl KeyStore {
                 started: Instant::now(),
                 looked: AtomicU64::new(0),
                 uses: Mutex::new(HashMap::new()),
+                news: watch::Sender::new(()),
             }),
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(store.clone().keep_current()));
@@ -187,11 +191,18 @@ impl KeyStore {
         Ok(cached.identity.clone())
     }
 
+    /// Changes whenever a key has: in this process at once, of other processes at the next look.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.inner.news.subscribe()
+    }
+
     /// Forgets everything cached; called after a change, so that it holds at once in this process.
     pub fn changed(&self) {
         self.inner.generation.fetch_add(1, Ordering::SeqCst);
         // Entries of older generations are not used any more, but would hold the places of newer ones.
         self.inner.cache.clear();
+        self.inner.news.send_replace(());
     }
 
     /// Writes last uses down. What could not be written, or was used again meanwhile, is kept for the next time.

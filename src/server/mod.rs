@@ -47,7 +47,9 @@ pub struct Server {
     tasks: TaskTracker,
     sockets: Sockets,
     grace: Duration,
+    engine: Engine,
     keys: KeyStore,
+    events: Events,
     database: Database,
 }
 
@@ -110,16 +112,23 @@ impl Server {
         };
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let keys = KeyStore::start(database.clone(), &tasks, &stop);
+        // What calls that are allowed to finish still need ends after them.
+        let quiet = CancellationToken::new();
+        let keys = KeyStore::start(database.clone(), &tasks, &quiet);
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let signs = events::Signs::new().map_err(|error| StartError::Internal(error.to_string()))?;
         metrics.include(signs.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
-        let events = Events::start(database.clone(), config.event_settings(), signs, &tasks, &stop)
+        let events = Events::start(database.clone(), config.event_settings(), signs, &tasks, &quiet)
             .await
             .map_err(|error| StartError::Database(error.to_string()))?;
         let spokes = Spokes::new(config.spokes.registration());
         let sockets = Sockets::new(config.peer_limits(), config.spokes.connections);
-        let quiet = CancellationToken::new();
+        let (mut news, held) = (keys.news(), sockets.clone());
+        tasks.spawn(quiet.clone().run_until_cancelled_owned(async move {
+            while news.changed().await.is_ok() {
+                held.recheck();
+            }
+        }));
         let counters = bus::Counters::new().map_err(|error| StartError::Internal(error.to_string()))?;
         metrics.include(counters.all()).map_err(|error| StartError::Internal(error.to_string()))?;
         let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
@@ -127,7 +136,7 @@ impl Server {
         spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
         nudge::start(&events, &bus, &tasks, &quiet).await;
         let heard = sockets.clone();
-        events.each(&tasks, &stop, move |event| heard.tell(event));
+        events.each(&tasks, &quiet, move |event| heard.tell(event));
         let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
         let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
         let hub = Arc::new(Hub::new(
@@ -150,10 +159,10 @@ impl Server {
         let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
         let config = Arc::new(config);
         let state = HttpState {
-            engine,
+            engine: engine.clone(),
             keys: keys.clone(),
             spokes,
-            events,
+            events: events.clone(),
             sockets: sockets.clone(),
             database: database.clone(),
             config: config.clone(),
@@ -168,7 +177,20 @@ impl Server {
             async move { accept::serve(listener, routes, &config.limits, stop, grace).await }
         });
         tracing::info!(%address, "serving");
-        Ok(Self { address, first_key, stop, quiet, serving, tasks, sockets, grace, keys, database })
+        Ok(Self {
+            address,
+            first_key,
+            stop,
+            quiet,
+            serving,
+            tasks,
+            sockets,
+            grace,
+            engine,
+            keys,
+            events,
+            database,
+        })
     }
 
     /// Where the hub listens.
@@ -192,7 +214,17 @@ impl Server {
         let finished = self.serving.await.unwrap_or(false);
         let left = self.grace.saturating_sub(begun.elapsed());
         let finished = self.sockets.close(left).await && finished;
+        // Calls with an idempotency key go on without their callers.
+        let left = self.grace.saturating_sub(begun.elapsed());
+        let idle = async {
+            while self.engine.running() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let finished = timeout(left.max(Duration::from_millis(50)), idle).await.is_ok() && finished;
         self.quiet.cancel();
+        // Nobody else may be there to number what was done last.
+        let _ = timeout(TIDY, self.events.finish()).await;
         self.keys.flush().await;
         self.tasks.close();
         for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {

@@ -197,10 +197,7 @@ pub async fn list(
 ) -> Result<Page<Event>, CallError> {
     let mut query = filter.of(database).filter(Column::Seq.is_not_null()).limit(limit.saturating_add(1));
     query = if newest_first { query.order_by_desc(Column::Seq) } else { query.order_by_asc(Column::Seq) };
-    if let Some(cursor) = cursor {
-        let at: i64 = decode_cursor(cursor)?.parse().map_err(|_| {
-            CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page")
-        })?;
+    if let Some(at) = cursor.map(place).transpose()? {
         query = query.filter(if newest_first { Column::Seq.lt(at) } else { Column::Seq.gt(at) });
     }
     if let Some(after) = after {
@@ -208,6 +205,16 @@ pub async fn list(
     }
     let events = within(query.all(database.read())).await?.into_iter().map(from_row).collect();
     Ok(Page::of(events, limit, |event: &Event| event.sequence.to_string()))
+}
+
+/// The sequence at which a page ended whose `nextCursor` this is.
+///
+/// # Errors
+/// VALIDATION_ERROR where it is none.
+pub fn place(cursor: &str) -> Result<i64, CallError> {
+    decode_cursor(cursor)?
+        .parse()
+        .map_err(|_| CallError::fault("/cursor", "is not a cursor of this list; take `nextCursor` of a page"))
 }
 
 fn from_row(row: Model) -> Event {

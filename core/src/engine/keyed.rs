@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Answer, Engine, Input, Output, Unchecked, observe::Running};
 use crate::{
     Call, CallError,
+    call::Deadline,
     error::codes,
     once::{Answers, Claim, Kept, Ticket},
     registry::Entry,
@@ -58,7 +59,13 @@ impl Engine {
         let atomic = entry.handler.is_atomic();
         let ticket =
             Arc::new(Ticket::new(&caller.id, entry.id(), key.clone(), &input, call.request_id(), atomic));
-        if let Some(kept) = claim(&**answers, &ticket, call).await? {
+        let claimed = by(call.deadline(), claim(&**answers, &ticket, call)).await.unwrap_or_else(Err);
+        if claimed.is_err() {
+            // It may have been written all the same; nothing was done for it.
+            let (answers, ticket) = (answers.clone(), ticket.clone());
+            tokio::spawn(async move { keep(&*answers, &ticket, None).await });
+        }
+        if let Some(kept) = claimed? {
             if let Some(notes) = &call.inner.notes {
                 notes.replayed();
             }
@@ -71,8 +78,24 @@ impl Engine {
             answer = self.serve(entry, call, input) => answer,
             never = renew(&**answers, &ticket) => match never {},
         };
-        keep(&**answers, &ticket, kept(entry, &answer)).await;
+        let kept = kept(entry, &answer);
+        // Told after it is kept, but for a database that is silent: the caller has a deadline.
+        let keeping = tokio::spawn({
+            let answers = answers.clone();
+            async move { keep(&*answers, &ticket, kept).await }
+        });
+        let _late = by(call.deadline(), keeping).await;
         answer
+    }
+}
+
+/// What comes of something by a deadline; TIMEOUT if nothing does.
+async fn by<T>(deadline: Option<Deadline>, work: impl Future<Output = T>) -> Result<T, CallError> {
+    match deadline {
+        Some(deadline) => {
+            timeout_at(deadline.at(), work).await.map_err(|_| CallError::timeout(deadline.epoch_ms()))
+        }
+        None => Ok(work.await),
     }
 }
 

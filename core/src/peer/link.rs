@@ -221,7 +221,7 @@ async fn watch(peer: &Peer) -> End {
     let beat = peer.inner.limits.heartbeat;
     let step = beat / STEPS;
     let mut asked = None;
-    let mut checked = Instant::now();
+    let (mut checked, mut doubted) = (Instant::now(), false);
     loop {
         let heard = Duration::from_millis(peer.inner.heard.load(std::sync::atomic::Ordering::Relaxed));
         let silent = peer.inner.begun.elapsed().saturating_sub(heard) + step;
@@ -237,7 +237,7 @@ async fn watch(peer: &Peer) -> End {
             asked = Some(heard);
             peer.inner.outbox.push_ping();
         }
-        if checked.elapsed() + step >= beat {
+        if doubted || checked.elapsed() + step >= beat {
             checked = Instant::now();
             if !peer.inner.service.welcome(peer).await {
                 return End::Unwelcome;
@@ -245,7 +245,11 @@ async fn watch(peer: &Peer) -> End {
         }
         let due = if asked == Some(heard) { beat * 2 } else { beat };
         let look = on_grid(peer.inner.begun + heard + due, step);
-        tokio::time::sleep_until(look.max(Instant::now() + Duration::from_millis(1)).into()).await;
+        let look = tokio::time::sleep_until(look.max(Instant::now() + Duration::from_millis(1)).into());
+        doubted = tokio::select! {
+            () = look => false,
+            () = peer.inner.recheck.notified() => true,
+        };
     }
 }
 

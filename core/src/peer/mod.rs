@@ -21,6 +21,7 @@ use std::{
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -74,6 +75,8 @@ struct Inner {
     topics: Mutex<HashSet<String>>,
     binary: AtomicBool,
     refusing: AtomicBool,
+    /// Whether the connection may go on is to be asked now.
+    recheck: Notify,
     /// Milliseconds from `begun` to the last sign of life.
     heard: AtomicU64,
     waiting: AtomicUsize,
@@ -112,6 +115,7 @@ impl Peer {
                 topics: Mutex::default(),
                 binary: AtomicBool::new(false),
                 refusing: AtomicBool::new(false),
+                recheck: Notify::new(),
                 heard: AtomicU64::new(0),
                 waiting: AtomicUsize::new(0),
                 serving: AtomicUsize::new(0),
@@ -170,6 +174,11 @@ impl Peer {
         for waiting in pending.into_values() {
             waiting.fail(self.gone());
         }
+    }
+
+    /// Asks the service at once whether the connection may go on, and not only at the next heartbeat.
+    pub fn recheck(&self) {
+        self.inner.recheck.notify_one();
     }
 
     /// From now on requests of the other end are answered with UNAVAILABLE; those that run go on.

@@ -23,10 +23,16 @@ impl Handle<List> for Hub {
             limit,
         )
         .await?;
-        if let Some(since) = input.since_sequence {
+        // Where the page begins, if nothing between may be missing. A list backwards ends where what is kept does.
+        let from = match &input.cursor {
+            Some(_) if newest_first => None,
+            Some(cursor) => Some(events::place(cursor)?),
+            None => input.since_sequence,
+        };
+        if let Some(from) = from {
             // Afterwards: what was not deleted by then was not deleted when the page was read.
             let floor = events::bounds(&self.database).await?.floor;
-            if since < floor && input.cursor.is_none() {
+            if from < floor {
                 return Err(Error::EventsExpired(EventsExpired { oldest_sequence: floor + 1 }));
             }
         }

@@ -69,6 +69,11 @@ impl Sockets {
         }
     }
 
+    /// Asks of every connection at once whether its key still works.
+    pub fn recheck(&self) {
+        self.all().iter().for_each(Peer::recheck);
+    }
+
     /// How many are open.
     #[must_use]
     pub fn len(&self) -> usize {
