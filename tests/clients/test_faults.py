@@ -58,6 +58,7 @@ class Cluster:
             ("kill Redis", redis.stop, redis.start),
             ("stop Postgres fast", lambda: database.stop(Postgres.FAST), database.start),
             ("stop Postgres immediately", lambda: database.stop(Postgres.IMMEDIATE), database.start),
+            ("stop nginx", self.nginx.stop, self.nginx.start),
             ("kill a hub and Redis", lambda: (node.kill(), redis.stop()), lambda: (redis.start(), node.start())),
         ]
 

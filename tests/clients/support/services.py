@@ -79,7 +79,7 @@ class Service:
         """Starts it and waits until it answers."""
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", *self._as, "--pdeathsig", "KILL", "--", *self.command()],
+                ["setpriv", *self._as, "--pdeathsig", self.ends_by.name.removeprefix("SIG"), "--", *self.command()],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         until(f"{type(self).__name__} answers", self._up)
@@ -163,6 +163,9 @@ class Redis(Service):
 
 class Nginx(Service):
     """With the very files of deploy/, but for ports."""
+
+    # Killed outright, it would leave its workers behind.
+    ends_by = signal.SIGTERM
 
     def __init__(self, hubs: list[int]) -> None:
         super().__init__()
