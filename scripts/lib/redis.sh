@@ -4,20 +4,9 @@
 REDIS_DIR=
 REDIS_JOB=
 
-# Debian's package starts a server of its own when it is installed; the tests start a private one, and whoever only
-# wants to run them has no use for a second. policy-rc.d says so, only as long as the installation, and only where there is none.
 install_redis() {
-  local policy=/usr/sbin/policy-rc.d as_root=() mine='' status=0
-  [[ $(id -u) -eq 0 ]] || as_root=(sudo)
   have apt-get || die "missing: redis-server; install it, or give --quick"
-  if [[ ! -e $policy ]]; then
-    mine=1
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-    "${as_root[@]}" chmod 755 "$policy"
-  fi
-  apt_install redis-server || status=$?
-  if [[ -n $mine ]]; then "${as_root[@]}" rm -f "$policy"; fi
-  return "$status"
+  apt_install_idle redis-server
 }
 
 # start_redis: exports ALKHUB_TEST_REDIS_URL.

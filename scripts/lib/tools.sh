@@ -14,6 +14,22 @@ apt_install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
 
+# apt_install_idle PACKAGE...: Debian's packages start a server of their own when they are installed; the tests start
+# private ones, and whoever only wants to run them has no use for a second. policy-rc.d says so, only as long as the
+# installation, and only where there is none.
+apt_install_idle() {
+  local policy=/usr/sbin/policy-rc.d as_root=() mine='' status=0
+  [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+  if [[ ! -e $policy ]]; then
+    mine=1
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+  fi
+  apt_install "$@" || status=$?
+  if [[ -n $mine ]]; then "${as_root[@]}" rm -f "$policy"; fi
+  return "$status"
+}
+
 # Debian's package makes and starts a server of its own when it is installed; the tests start a private one, and
 # whoever only wants to run them has no use for a second. The setting stays only as long as the installation.
 install_postgres() {
@@ -49,6 +65,11 @@ fuzz_tools() {
   have c++ || apt_install g++
   # Built by the toolchain that builds the targets, so that it knows its flags.
   once cargo-fuzz "0.13.2 $(rustc -V)" cargo_fuzz_install
+}
+
+# For the fault tests. In sbin, which is not in everybody's PATH.
+nginx_tools() {
+  if ! have nginx && [[ ! -x /usr/sbin/nginx ]]; then apt_install_idle nginx-light; fi
 }
 
 # The browser in which the TypeScript package is tested.

@@ -1,6 +1,5 @@
 """Starts the hub as a person would, and ends it in one of the ways in which programs end."""
 
-import ctypes
 import re
 import signal
 import subprocess
@@ -16,24 +15,19 @@ KEY = "alk_clienttests00000001_" + "5ca1ab1e" * 8
 START_SECONDS = 30
 STOP_SECONDS = 15
 _SERVES = re.compile(r"serves on (http://\S+)")
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """A hub must not outlive tests that were killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Hub:
     """A running hub on a free port of the loopback interface."""
 
-    def __init__(self, data: Path, *, database: str | None = None, binary: Path | None = None, env: Mapping[str, str] | None = None):
+    def __init__(self, data: Path, *, database: str | None = None, binary: Path | None = None, env: Mapping[str, str] | None = None, listen: str = "127.0.0.1:0"):
         self.data = data
         self.key = KEY
         self.url = ""
         self._database = database
         self._binary = binary or hub_binary()
         self._env = dict(env or {})
+        self._listen = listen
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,13 +55,13 @@ class Hub:
         with self.log.open("ab") as log:
             before = log.tell()
             self._process = subprocess.Popen(
-                [self._binary, "serve", "--listen", "127.0.0.1:0", "--data", self.data / "hub"],
+                # A hub must not outlive tests that were killed. Not by preexec_fn, which may hang where there are threads.
+                ["setpriv", "--pdeathsig", "KILL", "--", self._binary, "serve", "--listen", self._listen, "--data", self.data / "hub"],
                 cwd=self.data,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
             )
         self._await_ready(before)
         return self
