@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use call::Outgoing;
 pub use limits::Limits;
-pub use link::{End, run, socket_config};
+pub use link::{End, drive, run, socket_config};
 
 use self::{faults::Faults, outbox::Outbox, pending::Pending, served::Served};
 use crate::{CallError, Engine, Identity, identity::Caller, protocol};
@@ -51,6 +51,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Whether events of a topic may be sent to the other end.
     fn may_hear(&self, _peer: &Peer, _topic: &str) -> bool {
+        false
+    }
+
+    /// Whether the other end is a process of the same hub: its calls have been counted there and keep their ids.
+    fn is_same_hub(&self) -> bool {
         false
     }
 
@@ -133,6 +138,12 @@ impl Peer {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Whether the other end is a process of the same hub.
+    #[must_use]
+    pub fn is_same_hub(&self) -> bool {
+        self.inner.service.is_same_hub()
     }
 
     /// Calls that this end has made and that are not answered yet.
