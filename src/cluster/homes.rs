@@ -10,7 +10,7 @@ use std::{
 };
 
 use alkhub_core::{CallError, Engine, protocol};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -29,6 +29,9 @@ use crate::{
 const CHANGED: &str = "hub.spokes";
 /// The longest that a change goes unnoticed of which nothing was heard.
 const POLL: Duration = Duration::from_secs(2);
+
+/// Changes within so long are looked at together.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 enum News {
     Came,
@@ -139,20 +142,28 @@ impl Homes {
             if let Err(error) = self.look(&mut known, &mut living, &spokes, &engine).await {
                 tracing::debug!(cause = error.cause, "the spokes of other processes cannot be read");
             }
-            tokio::select! {
-                Some(news) = news.recv() => {
-                    if let News::Left(id, epoch) = news
-                        && self.take_away(&id, epoch).await.is_err()
-                    {
-                        // The next look finds it again.
-                        known = None;
-                    }
-                    self.tell().await;
-                }
+            let first = tokio::select! {
+                Some(news) = news.recv() => Some(news),
                 // After a gap too: something may have changed meanwhile.
-                _ = heard.next() => {}
-                () = sleep(POLL) => {}
+                _ = heard.next() => None,
+                () = sleep(POLL) => None,
+            };
+            let own = first.is_some();
+            let mut next = first;
+            while let Some(one) = next.take() {
+                if let News::Left(id, epoch) = one
+                    && self.take_away(&id, epoch).await.is_err()
+                {
+                    // The next look finds it again.
+                    known = None;
+                }
+                next = news.try_recv().ok();
             }
+            if own {
+                self.tell().await;
+            }
+            sleep(TOGETHER).await;
+            while heard.next().now_or_never().flatten().is_some() {}
         }
     }
 
@@ -187,7 +198,8 @@ impl Homes {
         let settle =
             tokio::task::spawn_blocking(move || settled.settle(&homes, read.revision, registry.registry()));
         let stale = settle.await.map_err(|error| CallError::internal(&error))?;
-        self.inner.links.keep(&read.nodes);
+        // One that is new here may have opened a link already.
+        self.inner.links.part(living.iter().filter(|node| !read.nodes.contains(node)));
         (*known, *living) = (Some(read.revision), read.nodes);
         if self.inner.claiming.load(Ordering::Acquire) == 0 {
             for (id, epoch) in stale {

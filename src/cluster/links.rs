@@ -168,18 +168,12 @@ impl Links {
         self.open(&mut lines, Uuid::new_v4(), node.clone(), true).ok_or_else(away)
     }
 
-    /// Ends the links to processes that do not live any more.
-    pub fn keep(&self, living: &[String]) {
-        self.inner.lines.lock().retain(|_, line| living.iter().any(|node| **node == *line.node));
+    /// Ends the links to processes that are gone.
+    pub fn part<'a>(&self, gone: impl Iterator<Item = &'a String> + Clone) {
+        self.inner.lines.lock().retain(|_, line| !gone.clone().any(|node| **node == *line.node));
     }
 
-    fn open(
-        &self,
-        lines: &mut HashMap<Uuid, Line>,
-        link: Uuid,
-        node: Arc<str>,
-        ours: bool,
-    ) -> Option<Peer> {
+    fn open(&self, lines: &mut HashMap<Uuid, Line>, link: Uuid, node: Arc<str>, ours: bool) -> Option<Peer> {
         let engine = self.inner.engine.get().filter(|_| lines.len() < MOST)?;
         let peer = Peer::new(Arc::new(Neighbour(engine.clone())), self.inner.limits.clone());
         peer.name_end(DISCONNECTED);
@@ -226,7 +220,8 @@ impl Links {
                 }
             }
             let frames = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-            let said = Said { from: &self.inner.node_id, link, opener: ours, number, end: false, ping, frames };
+            let said =
+                Said { from: &self.inner.node_id, link, opener: ours, number, end: false, ping, frames };
             if self.say(&node, &said).await.is_err() {
                 return;
             }

@@ -44,7 +44,7 @@ impl Spokes {
         let Some(own) = self.inner.homes.get() else { return Vec::new() };
         let here = own.node_id();
         let by_id: HashMap<&str, &Home> = homes.iter().map(|home| (&*home.spoke_id, home)).collect();
-        self.part(&by_id, revision, registry);
+        self.part(&by_id, &here, revision, registry);
         let mut state = self.inner.state.lock();
         let mut carried = HashMap::new();
         let known: Vec<_> = state.by_id.values().cloned().collect();
@@ -75,12 +75,14 @@ impl Spokes {
     }
 
     /// Parts from spokes of this process that have a newer connection elsewhere, or that were forgotten.
-    fn part(&self, homes: &HashMap<&str, &Home>, revision: i64, registry: &Registry) {
+    fn part(&self, homes: &HashMap<&str, &Home>, own: &str, revision: i64, registry: &Registry) {
         let ours: Vec<_> = self.inner.state.lock().by_peer.values().cloned().collect();
         for spoke in ours {
             let Some(peer) = spoke.peer() else { continue };
+            // Registering again over the same connection is no other connection, though the row is ahead for a moment.
+            let same = |home: &Home| *home.node_id == *own && home.connected_at == signed(spoke.connected_ms);
             let end = match homes.get(&*spoke.id) {
-                Some(home) if home.epoch > signed(spoke.epoch) => {
+                Some(home) if home.epoch > signed(spoke.epoch) && !same(home) => {
                     (4409, "replaced by a newer connection of this spoke")
                 }
                 // 1012: service restart.
@@ -129,7 +131,8 @@ impl Spokes {
         let texts: Vec<&RawValue> = serde_json::from_str(&home.operations).unwrap_or_default();
         let read = texts.iter().map(|text| self.inner.interned.read(text.get(), self.inner.limits.spec));
         let usable = read.filter_map(|read| {
-            read.inspect_err(|reason| tracing::warn!(spoke = home.spoke_id, reason, "an operation was left")).ok()
+            read.inspect_err(|reason| tracing::warn!(spoke = home.spoke_id, reason, "an operation was left"))
+                .ok()
         });
         usable.filter(|operation| registry.get(&operation.plain_id()).is_none()).collect()
     }

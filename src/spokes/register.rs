@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::{
-    DISCONNECTED, Place, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals,
+    DISCONNECTED, Place, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct,
+    spoke::Vitals,
 };
 use crate::{
     convert::{signed, unsigned},
@@ -101,7 +102,9 @@ impl Spokes {
         let (id, connected_ms) = {
             let state = self.inner.state.lock();
             match self.intended(&state, peer, owner, &wanted, registry) {
-                Ok(id) => (id, state.by_peer.get(&peer.number()).map_or_else(now_ms, |before| before.connected_ms)),
+                Ok(id) => {
+                    (id, state.by_peer.get(&peer.number()).map_or_else(now_ms, |before| before.connected_ms))
+                }
                 Err(refused) => return Ok(Err(refused)),
             }
         };

@@ -71,7 +71,12 @@ pub async fn claim(database: &Database, mut home: Home, any: bool) -> Result<Opt
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn release(database: &Database, spoke_id: &str, node_id: &str, epoch: i64) -> Result<(), CallError> {
+pub async fn release(
+    database: &Database,
+    spoke_id: &str,
+    node_id: &str,
+    epoch: i64,
+) -> Result<(), CallError> {
     let tx = database.begin().await?;
     raise(&tx).await?;
     let gone = Entity::delete_many()
@@ -90,11 +95,8 @@ pub async fn read(database: &Database, known: Option<i64>) -> Result<Homes, Call
     let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read())).await?;
     let revision = counter.map_or(0, |counter| counter.value);
     let nodes = nodes::living(database.read()).await?;
-    let homes = if known == Some(revision) {
-        None
-    } else {
-        Some(within(Entity::find().all(database.read())).await?)
-    };
+    let homes =
+        if known == Some(revision) { None } else { Some(within(Entity::find().all(database.read())).await?) };
     Ok(Homes { revision, nodes, homes })
 }
 
