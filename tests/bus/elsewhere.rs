@@ -162,3 +162,45 @@ async fn without_redis_a_call_to_another_process_fails_at_once_and_works_again_a
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_spoke_that_the_others_have_forgotten_is_told_to_come_back() {
+    each_pair(async |pair| {
+        let offered = [operation("work", "wait", "query")];
+        let mut spoke = Wire::spoke(&pair.one, ADMIN, "dev", &offered).await;
+        knows(&pair.two, "dev", 1).await;
+        // As when its process was taken for dead.
+        pair.one.backend.execute("DELETE FROM spoke_homes").await;
+        pair.one.backend.execute("UPDATE hub_state SET value = value + 1 WHERE name = 'spoke_epoch'").await;
+        assert_eq!(spoke.closed().await, Some(1012));
+        forgets(&pair.one, "dev").await;
+        forgets(&pair.two, "dev").await;
+        let _again = Wire::spoke(&pair.one, ADMIN, "dev", &offered).await;
+        knows(&pair.two, "dev", 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_without_a_connection_is_taken_out_by_its_own_process() {
+    each_pair(async |pair| {
+        let spoke = Wire::spoke(&pair.one, ADMIN, "dev", &[operation("work", "wait", "query")]).await;
+        knows(&pair.two, "dev", 1).await;
+        // What is left where the database was away when a spoke went.
+        let backend = &pair.one.backend;
+        backend
+            .execute(
+                "INSERT INTO spoke_homes (spoke_id, node_id, epoch, key_id, spoke_type, connected_at, operations) \
+                 SELECT 'ghost', node_id, 0, key_id, spoke_type, connected_at, operations FROM spoke_homes",
+            )
+            .await;
+        backend.execute("UPDATE hub_state SET value = value + 1 WHERE name = 'spoke_epoch'").await;
+        until("the row is gone", PATIENCE, async || {
+            backend.count("SELECT COUNT(*) AS count FROM spoke_homes").await == 1
+        })
+        .await;
+        drop(spoke);
+        forgets(&pair.two, "dev").await;
+    })
+    .await;
+}

@@ -37,8 +37,8 @@ pub trait Service: Send + Sync + 'static {
     /// Runs what the other end asks for.
     fn engine(&self) -> &Engine;
 
-    /// As whom a request of the other end runs; `claimed` is what the message says, which only a spoke believes, of
-    /// its hub.
+    /// As whom a request of the other end runs; `claimed` is what the message says, which a spoke believes of
+    /// its hub, a process of another one of the same hub, and nobody else.
     ///
     /// # Errors
     /// ACCESS_DENIED where the other end is not welcome any more.
