@@ -193,6 +193,8 @@ export type Spoke = {
   "load"?: number;
   /** What it said of itself when it registered. */
   "metadata"?: Record<string, unknown>;
+  /** The process of the hub that it is connected to, where several work together; `node.list` tells of it. */
+  "nodeId"?: string;
   /** How many operations it offers. */
   "operations": number;
   /** What stands before its operations' ids, without the dot. */

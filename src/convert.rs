@@ -50,6 +50,12 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(LARGEST).min(LARGEST)
 }
 
+/// The same back: what is below 0 is 0.
+#[must_use]
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
 /// Who acts by this call.
 #[must_use]
 pub(crate) fn actor(cx: &Call) -> Actor {

@@ -532,6 +532,9 @@ pub struct Spoke {
     /// What it said of itself when it registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<::serde_json::Map<String, ::serde_json::Value>>,
+    /// The process of the hub that it is connected to, where several work together; `node.list` tells of it.
+    #[serde(rename = "nodeId", default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
     /// How many operations it offers.
     pub operations: i64,
     /// What stands before its operations' ids, without the dot.

@@ -7,6 +7,7 @@ mod m20261123_000004_audit_indexes;
 mod m20261125_000005_events;
 mod m20261125_000006_idempotency;
 mod m20261125_000007_nodes;
+mod m20261125_000008_spoke_homes;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_events::Migration),
             Box::new(m20261125_000006_idempotency::Migration),
             Box::new(m20261125_000007_nodes::Migration),
+            Box::new(m20261125_000008_spoke_homes::Migration),
         ]
     }
 }

@@ -1,11 +1,17 @@
 //! This process among those that share the database: it says that it lives, and takes its leave.
 
+mod homes;
+mod links;
+
 use std::{net::SocketAddr, time::Duration};
 
 use alkhub_core::CallError;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
+
+pub use homes::Homes;
+pub use links::Links;
 
 use crate::{
     config,

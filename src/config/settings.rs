@@ -110,6 +110,12 @@ impl Config {
         }
     }
 
+    /// Bounds of the links between processes. One that is silent is given up about when it is forgotten.
+    #[must_use]
+    pub fn link_limits(&self) -> alkhub_core::peer::Limits {
+        alkhub_core::peer::Limits { heartbeat: self.cluster.heartbeat, ..self.peer_limits() }
+    }
+
     /// Bounds and pauses of the log of events.
     #[must_use]
     pub fn event_settings(&self) -> crate::events::Settings {

@@ -21,7 +21,8 @@ pub use error::StartError;
 pub(crate) use signal::StopSignals;
 
 use crate::{
-    bus, cluster,
+    bus::{self, Reach},
+    cluster::{self, Homes, Links},
     config::Config,
     events::{self, Events},
     hub::Hub,
@@ -145,7 +146,7 @@ impl Server {
             spokes.clone(),
             events.clone(),
             bus.clone(),
-            node_id,
+            node_id.clone(),
         ));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
@@ -157,6 +158,11 @@ impl Server {
         let limiter = Limiter::new(&config.rate).map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
         let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
+        // Where all that is said stays within the process, there are no others to speak with.
+        if bus.reach() != Reach::Local {
+            let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
+            Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
+        }
         let config = Arc::new(config);
         let state = HttpState {
             engine: engine.clone(),

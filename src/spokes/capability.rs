@@ -15,7 +15,7 @@ use alkhub_core::{
 use async_trait::async_trait;
 use parking_lot::RwLock;
 
-use super::{Spoke, forward::forward};
+use super::{Spoke, elsewhere, forward::forward};
 
 /// Most spokes that one call is tried on.
 const TRIES: usize = 5;
@@ -59,7 +59,10 @@ impl Capability {
             .map(|step| &spokes[(from.wrapping_add(step)) % count])
             .filter(|spoke| !spoke.is_gone())
             .filter(|spoke| !tried.iter().any(|held| Arc::ptr_eq(held, spoke)))
-            .min_by(|a, b| a.load().total_cmp(&b.load()))
+            // Of equally busy ones rather one that is connected to this process.
+            .min_by(|a, b| {
+                a.load().total_cmp(&b.load()).then_with(|| a.peer().is_none().cmp(&b.peer().is_none()))
+            })
             .cloned()
     }
 }
@@ -75,7 +78,9 @@ impl ErasedHandler for Any {
         let mut tried = Vec::new();
         while let Some(spoke) = self.capability.choose(&tried) {
             let answer = forward(&spoke, &self.capability.operation, call, input.clone()).await;
-            let lost = answer.is_err() && spoke.is_gone();
+            let lost = answer.as_ref().err().is_some_and(|error| {
+                spoke.is_gone() || (spoke.peer().is_none() && elsewhere::is_loss(error))
+            });
             if !lost || !self.capability.operation.repeatable || tried.len() + 1 >= TRIES {
                 return answer;
             }

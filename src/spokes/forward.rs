@@ -3,8 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use alkhub_core::{
-    Call, CallError, Identity, Kind,
-    engine::{Answer, Unchecked, handler::ErasedHandler},
+    Call, CallError, Identity, ItemStream, Kind,
+    engine::{Answer, Output, Unchecked, handler::ErasedHandler},
     peer::Outgoing,
     protocol::IDEMPOTENCY_KEY,
     registry::Registered,
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Map, Value};
 
-use super::Spoke;
+use super::{Place, Spoke, elsewhere};
 
 /// Serves an operation of one spoke.
 pub(super) struct Direct {
@@ -36,26 +36,52 @@ pub(super) async fn forward(
     call: &Call,
     input: Bytes,
 ) -> Result<Answer, CallError> {
-    let identity = call.identity().map(|identity| shown(identity, operation));
     let plain_id = operation.plain_id();
     let metadata = metadata(call);
-    let request = Outgoing {
+    let mut request = Outgoing {
         id: call.request_id(),
         operation_id: &plain_id,
         input,
         call: Some(call.clone()),
         parent: call.parent_request_id(),
         deadline: call.deadline(),
-        identity: identity.as_deref(),
+        identity: None,
         metadata: Some(&metadata),
     };
+    let peer = match &spoke.place {
+        Place::Here(peer) => peer,
+        Place::There(there) => {
+            // As it came: the process that has the spoke does what is to be done.
+            request.identity = call.identity();
+            let id = format!("{}.{plain_id}", spoke.id);
+            request.operation_id = &id;
+            let answer = if operation.kind == Kind::Subscription {
+                elsewhere::subscribe(there, call, &request).map(Answer::Stream)
+            } else {
+                elsewhere::call(there, call, request).await
+            };
+            return match answer {
+                Ok(Answer::Stream(items)) => Ok(Answer::Stream(all_declared(items, operation))),
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(declared(operation, error)),
+            };
+        }
+    };
+    let identity = call.identity().map(|identity| shown(identity, operation));
+    request.identity = identity.as_deref();
     if operation.kind == Kind::Subscription {
-        let items = spoke.peer.subscribe(&request, None)?;
-        let operation = operation.clone();
-        let items = items.map(move |item| item.map_err(|error| declared(&operation, error)));
-        return Ok(Answer::Stream(items.boxed()));
+        let items = peer.subscribe(&request, None)?;
+        return Ok(Answer::Stream(all_declared(items, operation)));
     }
-    spoke.peer.call(request).await.map(Answer::Once).map_err(|error| declared(operation, error))
+    peer.call(request).await.map(Answer::Once).map_err(|error| declared(operation, error))
+}
+
+fn all_declared(
+    items: ItemStream<Output, CallError>,
+    operation: &Arc<Registered>,
+) -> ItemStream<Output, CallError> {
+    let operation = operation.clone();
+    items.map(move |item| item.map_err(|error| declared(&operation, error))).boxed()
 }
 
 /// What the caller said beside its input, with its idempotency key: what that means is for the spoke to say.

@@ -1,6 +1,7 @@
 //! Connected spokes: which there are, what they offer, and how a call finds its way to one.
 
 mod capability;
+mod elsewhere;
 mod forward;
 mod intern;
 mod register;
@@ -21,7 +22,9 @@ use serde_json::{Value, json};
 
 pub(crate) use register::patterns;
 pub use register::{Offer, Refused, Registration, Welcome};
-pub use spoke::Spoke;
+pub use spoke::{Place, Spoke};
+
+use crate::cluster::Homes;
 
 use self::{capability::Capability, intern::Interned};
 
@@ -55,6 +58,8 @@ struct Inner {
     limits: Limits,
     listener: OnceLock<Listener>,
     epoch: AtomicU64,
+    /// Set where several processes work together.
+    homes: OnceLock<Homes>,
     state: Mutex<State>,
     interned: Interned,
 }
@@ -79,6 +84,7 @@ impl Spokes {
                 limits,
                 listener: OnceLock::new(),
                 epoch,
+                homes: OnceLock::new(),
                 state: Mutex::default(),
                 interned: Interned::default(),
             }),
@@ -111,13 +117,13 @@ impl Spokes {
         all
     }
 
-    /// How many there are.
+    /// How many are connected to this process.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.state.lock().by_id.len()
+        self.inner.state.lock().by_peer.len()
     }
 
-    /// There are none.
+    /// None is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -130,8 +136,16 @@ impl Spokes {
         self.take_away(&mut state, &spoke, registry);
         drop(state);
         tracing::info!(spoke = &*spoke.id, peer = peer.number(), "spoke gone");
+        self.released(&spoke);
         self.tell(SIGNALS[1], &spoke);
         Some(spoke)
+    }
+
+    /// The other processes are to know that it has left.
+    fn released(&self, spoke: &Spoke) {
+        if let Some(homes) = self.inner.homes.get() {
+            homes.release(spoke);
+        }
     }
 
     /// Sets who is told of spokes that come and go; the first one stays.

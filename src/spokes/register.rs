@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use alkhub_core::{
-    Identity, Peer, Registry,
+    CallError, Identity, Peer, Registry,
     call::now_ms,
     registry::{Entry, Registered},
 };
@@ -11,7 +11,12 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::{
-    DISCONNECTED, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals,
+    DISCONNECTED, Place, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct,
+    spoke::Vitals,
+};
+use crate::{
+    convert::{signed, unsigned},
+    storage::spoke_homes::Home,
 };
 
 /// So many times the operations that a spoke may have are read, in search of usable ones.
@@ -32,8 +37,17 @@ pub struct Registration {
 /// The operations that can be called, and what is wrong with the others.
 pub struct Offer {
     operations: Vec<Arc<Registered>>,
+    /// Their descriptions, where other processes are to read them.
+    texts: Vec<String>,
     /// Ids with what is wrong.
     rejected: Vec<(String, String)>,
+}
+
+/// What the database has said of it.
+struct Entered {
+    epoch: u64,
+    connected_ms: u64,
+    node: Arc<str>,
 }
 
 /// What it got.
@@ -68,9 +82,60 @@ impl Spokes {
         wanted: Registration,
         registry: &Registry,
     ) -> Result<Welcome, Refused> {
-        let mut state = self.inner.state.lock();
-        let before = state.by_peer.get(&peer.number()).cloned();
-        let id: Arc<str> = match (&wanted.spoke_id, &before) {
+        self.place(peer, owner, wanted, None, registry)
+    }
+
+    /// Registers, where several processes work together in all of them: only one has a spoke of this id.
+    ///
+    /// # Errors
+    /// UNAVAILABLE or EXECUTION_ERROR of the database; within, why it cannot have the id.
+    pub async fn enter(
+        &self,
+        peer: &Peer,
+        owner: &Identity,
+        mut wanted: Registration,
+        registry: &Registry,
+    ) -> Result<Result<Welcome, Refused>, CallError> {
+        let Some(homes) = self.inner.homes.get() else {
+            return Ok(self.place(peer, owner, wanted, None, registry));
+        };
+        let (id, connected_ms) = {
+            let state = self.inner.state.lock();
+            match self.intended(&state, peer, owner, &wanted, registry) {
+                Ok(id) => {
+                    (id, state.by_peer.get(&peer.number()).map_or_else(now_ms, |before| before.connected_ms))
+                }
+                Err(refused) => return Ok(Err(refused)),
+            }
+        };
+        wanted.spoke_id = Some(id.to_string());
+        let metadata = wanted.metadata.as_ref().map(serde_json::to_string).transpose();
+        let home = Home {
+            spoke_id: id.to_string(),
+            node_id: String::new(),
+            epoch: 0,
+            key_id: owner.id.clone(),
+            spoke_type: wanted.kind.clone(),
+            connected_at: signed(connected_ms),
+            operations: format!("[{}]", wanted.offer.texts.join(",")),
+            metadata: metadata.map_err(|error| CallError::internal(&error))?,
+        };
+        let Some(claim) = homes.claim(home, owner.is_admin()).await? else { return Ok(Err(Refused::Taken)) };
+        let entered = Entered { epoch: unsigned(claim.epoch), connected_ms, node: homes.node_id() };
+        // Where it is refused after all, the next look takes it out again.
+        Ok(self.place(peer, owner, wanted, Some(entered), registry))
+    }
+
+    /// The id that a spoke is to have.
+    fn intended(
+        &self,
+        state: &State,
+        peer: &Peer,
+        owner: &Identity,
+        wanted: &Registration,
+        registry: &Registry,
+    ) -> Result<Arc<str>, Refused> {
+        let id: Arc<str> = match (&wanted.spoke_id, state.by_peer.get(&peer.number())) {
             (Some(id), _) => id.as_str().into(),
             (None, Some(before)) => before.id.clone(),
             (None, None) => invented(owner).into(),
@@ -79,42 +144,67 @@ impl Spokes {
         if registry.has_own_namespace(&id) {
             return Err(Refused::Taken);
         }
-        let other = state.by_id.get(&id).filter(|held| !held.peer.is(peer)).cloned();
-        if let Some(other) = &other
-            && other.key_id != owner.id
-            && !owner.is_admin()
-        {
+        // Of those that are elsewhere the database knows more.
+        let other = state.by_id.get(&id).filter(|held| held.peer().is_some_and(|held| !held.is(peer)));
+        if other.is_some_and(|other| other.key_id != owner.id) && !owner.is_admin() {
             return Err(Refused::Taken);
         }
-        let Offer { operations, rejected } = wanted.offer;
+        Ok(id)
+    }
+
+    fn place(
+        &self,
+        peer: &Peer,
+        owner: &Identity,
+        wanted: Registration,
+        entered: Option<Entered>,
+        registry: &Registry,
+    ) -> Result<Welcome, Refused> {
+        let mut state = self.inner.state.lock();
+        let before = state.by_peer.get(&peer.number()).cloned();
+        let id = self.intended(&state, peer, owner, &wanted, registry)?;
+        let other =
+            state.by_id.get(&id).filter(|held| held.peer().is_none_or(|held| !held.is(peer))).cloned();
+        let Offer { operations, rejected, .. } = wanted.offer;
         let accepted = operations.iter().map(|operation| operation.plain_id()).collect();
         let spoke = Arc::new(Spoke {
             id,
             kind: wanted.kind,
             key_id: owner.id.clone(),
-            connected_ms: before.as_ref().map_or_else(now_ms, |before| before.connected_ms),
-            epoch: before.as_ref().map_or_else(|| self.next_epoch(), |before| before.epoch),
+            connected_ms: match (&entered, &before) {
+                (Some(entered), _) => entered.connected_ms,
+                (None, Some(before)) => before.connected_ms,
+                (None, None) => now_ms(),
+            },
+            epoch: match (&entered, &before) {
+                (Some(entered), _) => entered.epoch,
+                (None, Some(before)) => before.epoch,
+                (None, None) => self.next_epoch(),
+            },
+            node: entered.map(|entered| entered.node),
             metadata: wanted.metadata,
-            peer: peer.clone(),
+            place: Place::Here(peer.clone()),
             operations,
             vitals: Mutex::new(Vitals::default()),
             gone: AtomicBool::new(false),
         });
         for old in before.iter().chain(&other) {
-            state.by_peer.remove(&old.peer.number());
+            if let Some(peer) = old.peer() {
+                state.by_peer.remove(&peer.number());
+            }
             self.take_away(&mut state, old, registry);
         }
         self.put_in_place(&mut state, &spoke, registry);
         drop(state);
         peer.name_end(DISCONNECTED);
         if let Some(before) = before.filter(|before| before.id != spoke.id) {
+            self.released(&before);
             self.tell(SIGNALS[1], &before);
         }
         self.tell(SIGNALS[0], &spoke);
         if let Some(other) = other {
             tracing::info!(spoke = &*other.id, "replaced by a newer connection");
-            other.peer.close(4409, "replaced by a newer connection of this spoke");
-            other.peer.abandon();
+            other.end(4409, "replaced by a newer connection of this spoke");
         }
         // A connection that ended meanwhile has been taken away before it was put in place.
         if peer.closed().is_cancelled() {
@@ -123,7 +213,7 @@ impl Spokes {
         Ok(Welcome { spoke, accepted, rejected })
     }
 
-    fn put_in_place(&self, state: &mut State, spoke: &Arc<Spoke>, registry: &Registry) {
+    pub(super) fn put_in_place(&self, state: &mut State, spoke: &Arc<Spoke>, registry: &Registry) {
         let entries = spoke.operations.iter().map(|operation| {
             let handler = Arc::new(Direct { spoke: spoke.clone(), operation: operation.clone() });
             let id = format!("{}.{}", spoke.id, operation.plain_id());
@@ -142,7 +232,9 @@ impl Spokes {
             capabilities.push(capability);
             registry.share(&plain, capabilities.iter().map(|capability| capability.entry(&plain)).collect());
         }
-        state.by_peer.insert(spoke.peer.number(), spoke.clone());
+        if let Some(peer) = spoke.peer() {
+            state.by_peer.insert(peer.number(), spoke.clone());
+        }
         state.by_id.insert(spoke.id.clone(), spoke.clone());
     }
 
@@ -151,12 +243,14 @@ impl Spokes {
     pub fn read(&self, specs: &[Value], registry: &Registry) -> Offer {
         let limits = self.inner.limits;
         let (mut usable, mut rejected) = (Vec::<Arc<Registered>>::new(), Vec::new());
+        let (shared, mut texts) = (self.inner.homes.get().is_some(), Vec::new());
         let mut seen = std::collections::HashSet::new();
         for (index, spec) in specs.iter().enumerate() {
+            let text = spec.to_string();
             let read = if usable.len() >= limits.operations || index >= limits.operations * MOST_USELESS {
                 Err(format!("a spoke may register {} operations", limits.operations))
             } else {
-                self.inner.interned.read(&spec.to_string(), limits.spec)
+                self.inner.interned.read(&text, limits.spec)
             };
             let checked = read.and_then(|operation| {
                 let id = operation.plain_id();
@@ -169,11 +263,16 @@ impl Spokes {
                 }
             });
             match checked {
-                Ok(operation) => usable.push(operation),
+                Ok(operation) => {
+                    usable.push(operation);
+                    if shared {
+                        texts.push(text);
+                    }
+                }
                 Err(reason) => rejected.push((named(spec, index), reason)),
             }
         }
-        Offer { operations: usable, rejected }
+        Offer { operations: usable, texts, rejected }
     }
 }
 

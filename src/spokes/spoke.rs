@@ -2,21 +2,42 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use alkhub_api::shared;
 use alkhub_core::{Peer, registry::Registered};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
-use crate::{convert::signed, storage::time::rfc3339};
+use crate::{cluster::Links, convert::signed, storage::time::rfc3339};
 
 /// What a spoke last said of itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vitals {
     pub(super) load: Option<f64>,
     pub(super) status: Option<String>,
+}
+
+/// Where a spoke is connected.
+pub enum Place {
+    /// To this process.
+    Here(Peer),
+    /// To another one.
+    There(There),
+}
+
+/// A spoke that is connected to another process.
+pub struct There {
+    /// The process.
+    pub node: Arc<str>,
+    /// The way there.
+    pub links: Links,
+    /// Calls of this process that wait for it.
+    pub(super) calls: Arc<AtomicUsize>,
+    /// Cancelled when that connection is gone.
+    pub(super) gone: CancellationToken,
 }
 
 /// A connected spoke.
@@ -33,10 +54,12 @@ pub struct Spoke {
     pub epoch: u64,
     /// Free data.
     pub metadata: Option<Map<String, Value>>,
-    /// Its connection.
-    pub peer: Peer,
+    /// Where it is connected.
+    pub place: Place,
     /// What it offers.
     pub operations: Vec<Arc<Registered>>,
+    /// The process that it is connected to, where there are several.
+    pub node: Option<Arc<str>>,
     pub(super) vitals: Mutex<Vitals>,
     /// It was taken away, though its connection may still be ending.
     pub(super) gone: AtomicBool,
@@ -54,17 +77,42 @@ impl Spoke {
         *self.vitals.lock() = Vitals { load, status };
     }
 
+    /// Its connection, where that is to this process.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        match &self.place {
+            Place::Here(peer) => Some(peer),
+            Place::There(_) => None,
+        }
+    }
+
+    /// Ends its connection, where that is to this process, and what waits for it.
+    pub fn end(&self, code: u16, reason: &str) {
+        if let Some(peer) = self.peer() {
+            peer.close(code, reason);
+            peer.abandon();
+        }
+    }
+
+    /// Calls that wait for it, as far as this process knows.
+    fn pending(&self) -> usize {
+        match &self.place {
+            Place::Here(peer) => peer.pending(),
+            Place::There(there) => there.calls.load(Ordering::Relaxed),
+        }
+    }
+
     /// Whether nothing more is to be expected of it.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire) || self.peer.closed().is_cancelled()
+        self.gone.load(Ordering::Acquire) || self.peer().is_some_and(|peer| peer.closed().is_cancelled())
     }
 
     /// How busy it is: calls that wait for it, and what it says of other work.
     #[must_use]
     pub fn load(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        let waiting = self.peer.pending() as f64;
+        let waiting = self.pending() as f64;
         waiting.max(self.vitals.lock().load.unwrap_or_default())
     }
 
@@ -79,11 +127,12 @@ impl Spoke {
             key_id: self.key_id.clone(),
             connected_at: rfc3339(signed(self.connected_ms)),
             operations: signed(self.operations.len() as u64),
-            calls_running: signed(self.peer.pending() as u64),
+            calls_running: signed(self.pending() as u64),
             load: vitals.load,
             status: vitals.status,
             epoch: signed(self.epoch),
             metadata: self.metadata.clone(),
+            node_id: self.node.as_deref().map(str::to_owned),
         }
     }
 }

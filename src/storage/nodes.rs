@@ -3,7 +3,7 @@
 
 use alkhub_core::CallError;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, SimpleExpr},
 };
 
@@ -15,6 +15,7 @@ use super::{
     },
     error::within,
     page::decode_cursor,
+    spoke_homes,
     time::now_ms,
 };
 
@@ -62,7 +63,9 @@ pub async fn beat(database: &Database, node: Node) -> Result<(), CallError> {
     let tx = database.begin().await?;
     put(&tx, node).await?;
     let dead = Entity::delete_many().filter(lease_end().lt(now_ms()));
-    within(dead.exec(&tx)).await?;
+    if within(dead.exec(&tx)).await?.rows_affected > 0 {
+        spoke_homes::sweep(&tx).await?;
+    }
     within(tx.commit()).await
 }
 
@@ -73,6 +76,7 @@ pub async fn beat(database: &Database, node: Node) -> Result<(), CallError> {
 pub async fn leave(database: &Database, id: &str) -> Result<(), CallError> {
     let tx = database.begin().await?;
     within(Entity::delete_by_id(id).exec(&tx)).await?;
+    spoke_homes::sweep(&tx).await?;
     within(tx.commit()).await
 }
 
@@ -93,6 +97,12 @@ pub async fn list(database: &Database, cursor: Option<&str>, limit: u64) -> Resu
     }
     let nodes = within(query.all(database.read())).await?;
     Ok(Page::of(nodes, limit, |node: &Node| node.epoch.to_string()))
+}
+
+/// Ids of the processes whose lease has not ended.
+pub(super) async fn living(connection: &impl ConnectionTrait) -> Result<Vec<String>, CallError> {
+    let ids = Entity::find().filter(lease_end().gte(now_ms())).select_only().column(Column::Id);
+    within(ids.into_tuple().all(connection)).await
 }
 
 async fn put(tx: &DatabaseTransaction, node: Node) -> Result<(), CallError> {

@@ -1,6 +1,8 @@
 //! The bus, within the process and through Redis, and hubs that hear each other through it.
 
 mod away;
+mod elsewhere;
+mod forwarding;
 mod hubs;
 mod listening;
 mod nodes;

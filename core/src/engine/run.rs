@@ -99,7 +99,9 @@ impl Engine {
     /// Lets a call in: its caller may make it, has not made too many, and there is room and time.
     pub(super) async fn admit(&self, entry: &Entry, call: &Call, counted: bool) -> Result<(), CallError> {
         entry.access().check(entry.id(), call.identity())?;
-        if self.inner.limiter.is_some() {
+        // Another process of this hub has counted what it passes on.
+        let passed_on = call.peer().is_some_and(crate::Peer::is_same_hub);
+        if self.inner.limiter.is_some() && !passed_on {
             let who = call.identity().map(|identity| Who::Key(&identity.id));
             let what = if counted { Taking::Nested(entry.id()) } else { Taking::Call(entry.id()) };
             if let Some(who) = who.or_else(|| call.inner.origin.map(Who::Address)) {

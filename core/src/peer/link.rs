@@ -60,9 +60,18 @@ pub fn socket_config(limits: &Limits) -> WebSocketConfig {
 
 /// Drives a connection until it is over, and then ends everything that it held.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(peer: Peer, socket: WebSocketStream<S>) -> End {
+    let (sink, stream) = socket.split();
+    drive(peer, sink, stream).await
+}
+
+/// The same for a connection over something else that carries these frames in order.
+pub async fn drive(
+    peer: Peer,
+    mut sink: impl Sink<Frame, Error = Error> + Unpin,
+    stream: impl Stream<Item = Result<Frame, Error>> + Unpin,
+) -> End {
     let ending = EndGuard(peer.clone());
     peer.hear();
-    let (mut sink, stream) = socket.split();
     let end = tokio::select! {
         end = read(&peer, stream) => end,
         end = write(&peer, &mut sink) => end,

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use call::Outgoing;
 pub use limits::Limits;
-pub use link::{End, run, socket_config};
+pub use link::{End, drive, run, socket_config};
 
 use self::{faults::Faults, outbox::Outbox, pending::Pending, served::Served};
 use crate::{CallError, Engine, Identity, identity::Caller, protocol};
@@ -38,8 +38,8 @@ pub trait Service: Send + Sync + 'static {
     /// Runs what the other end asks for.
     fn engine(&self) -> &Engine;
 
-    /// As whom a request of the other end runs; `claimed` is what the message says, which only a spoke believes, of
-    /// its hub.
+    /// As whom a request of the other end runs; `claimed` is what the message says, which a spoke believes of
+    /// its hub, a process of another one of the same hub, and nobody else.
     ///
     /// # Errors
     /// ACCESS_DENIED where the other end is not welcome any more.
@@ -52,6 +52,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Whether events of a topic may be sent to the other end.
     fn may_hear(&self, _peer: &Peer, _topic: &str) -> bool {
+        false
+    }
+
+    /// Whether the other end is a process of the same hub: its calls have been counted there and keep their ids.
+    fn is_same_hub(&self) -> bool {
         false
     }
 
@@ -137,6 +142,12 @@ impl Peer {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Whether the other end is a process of the same hub.
+    #[must_use]
+    pub fn is_same_hub(&self) -> bool {
+        self.inner.service.is_same_hub()
     }
 
     /// Calls that this end has made and that are not answered yet.

@@ -99,6 +99,12 @@ impl Peer {
             }
             None => Request::new(input, None, Transport::WebSocket),
         };
+        if self.is_same_hub()
+            && let Ok(id) = Uuid::try_parse(&request_id)
+        {
+            request.id = id;
+            request.parent = wanted.parent_request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+        }
         request.transport = Transport::WebSocket;
         request.caller = None;
         request.peer = Some(self.clone());

@@ -32,7 +32,8 @@ impl Handle<Register> for Hub {
         };
         let welcome = self
             .spokes
-            .register(peer, owner, registration, cx.engine().registry())
+            .enter(peer, owner, registration, cx.engine().registry())
+            .await?
             .map_err(|refused| match refused {
                 Refused::Taken => Error::SpokeIdTaken(SpokeIdTaken { spoke_id: asked.clone() }),
                 Refused::Forbidden(patterns) => {

@@ -7,3 +7,4 @@ pub(super) mod hub_state;
 pub(super) mod idempotency_keys;
 pub(super) mod nodes;
 pub(super) mod projects;
+pub(super) mod spoke_homes;

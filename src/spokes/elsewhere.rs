@@ -1,0 +1,231 @@
+//! Spokes that are connected to other processes of the hub: known from the database, called through the processes that
+//! have them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use alkhub_core::{
+    Call, CallError, ItemStream, Peer, Registry,
+    engine::{Answer, Output},
+    error::codes,
+    peer::Outgoing,
+    registry::Registered,
+};
+use futures::StreamExt;
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    DISCONNECTED, Place, Spoke, Spokes,
+    spoke::{There, Vitals},
+};
+use crate::{
+    cluster::Homes,
+    convert::{signed, unsigned},
+    storage::spoke_homes::Home,
+};
+
+impl Spokes {
+    /// From now on other processes know of the spokes of this one, and this one of theirs.
+    pub fn share(&self, homes: Homes) {
+        let _ = self.inner.homes.set(homes);
+    }
+
+    /// Brings what is known here to what the database says: all homes in processes that live, and the revision that
+    /// they are at least at. Answers with rows of this process that no connection stands behind.
+    #[must_use]
+    pub fn settle(&self, homes: &[Home], revision: i64, registry: &Registry) -> Vec<(String, i64)> {
+        let Some(own) = self.inner.homes.get() else { return Vec::new() };
+        let here = own.node_id();
+        let by_id: HashMap<&str, &Home> = homes.iter().map(|home| (&*home.spoke_id, home)).collect();
+        self.part(&by_id, &here, revision, registry);
+        let mut state = self.inner.state.lock();
+        let mut carried = HashMap::new();
+        let known: Vec<_> = state.by_id.values().cloned().collect();
+        for spoke in known {
+            let Place::There(there) = &spoke.place else { continue };
+            let home = by_id.get(&*spoke.id).filter(|home| *home.node_id == *there.node);
+            match home {
+                Some(home) if home.epoch == signed(spoke.epoch) => continue,
+                // The same connection has registered again; what waits for it goes on waiting.
+                Some(home) if home.connected_at == signed(spoke.connected_ms) => {
+                    carried.insert(spoke.id.clone(), (there.calls.clone(), there.gone.clone()));
+                }
+                _ => there.gone.cancel(),
+            }
+            self.take_away(&mut state, &spoke, registry);
+        }
+        drop(state);
+        for home in homes.iter().filter(|home| *home.node_id != *here) {
+            if self.get(&home.spoke_id).is_none() && !registry.has_own_namespace(&home.spoke_id) {
+                self.add(home, own, carried.remove(&*home.spoke_id), registry);
+            }
+        }
+        let stale = homes.iter().filter(|home| *home.node_id == *here).filter(|home| {
+            let held = self.get(&home.spoke_id).filter(|spoke| spoke.peer().is_some());
+            held.is_none_or(|spoke| signed(spoke.epoch) > home.epoch)
+        });
+        stale.map(|home| (home.spoke_id.clone(), home.epoch)).collect()
+    }
+
+    /// Parts from spokes of this process that have a newer connection elsewhere, or that were forgotten.
+    fn part(&self, homes: &HashMap<&str, &Home>, own: &str, revision: i64, registry: &Registry) {
+        let ours: Vec<_> = self.inner.state.lock().by_peer.values().cloned().collect();
+        for spoke in ours {
+            let Some(peer) = spoke.peer() else { continue };
+            // Registering again over the same connection is no other connection, though the row is ahead for a moment.
+            let same = |home: &Home| *home.node_id == *own && home.connected_at == signed(spoke.connected_ms);
+            let end = match homes.get(&*spoke.id) {
+                Some(home) if home.epoch > signed(spoke.epoch) && !same(home) => {
+                    (4409, "replaced by a newer connection of this spoke")
+                }
+                // 1012: service restart.
+                None if signed(spoke.epoch) <= revision => {
+                    (1012, "this process of the hub was taken for dead; connect again")
+                }
+                _ => continue,
+            };
+            tracing::info!(spoke = &*spoke.id, why = end.1, "parted from a spoke");
+            self.leave(peer, registry);
+            spoke.end(end.0, end.1);
+        }
+    }
+
+    fn add(
+        &self,
+        home: &Home,
+        own: &Homes,
+        carried: Option<(Arc<AtomicUsize>, CancellationToken)>,
+        registry: &Registry,
+    ) {
+        let (calls, gone) = carried.unwrap_or_default();
+        let node: Arc<str> = home.node_id.as_str().into();
+        let there = There { node: node.clone(), links: own.links().clone(), calls, gone };
+        let spoke = Arc::new(Spoke {
+            id: home.spoke_id.as_str().into(),
+            kind: home.spoke_type.clone(),
+            key_id: home.key_id.clone(),
+            connected_ms: unsigned(home.connected_at),
+            epoch: unsigned(home.epoch),
+            metadata: home.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            place: Place::There(there),
+            operations: self.described(home, registry),
+            node: Some(node),
+            vitals: Mutex::new(Vitals::default()),
+            gone: AtomicBool::new(false),
+        });
+        let mut state = self.inner.state.lock();
+        // It may have connected here meanwhile.
+        if !state.by_id.contains_key(&spoke.id) {
+            self.put_in_place(&mut state, &spoke, registry);
+        }
+    }
+
+    fn described(&self, home: &Home, registry: &Registry) -> Vec<Arc<Registered>> {
+        let texts: Vec<&RawValue> = serde_json::from_str(&home.operations).unwrap_or_default();
+        let read = texts.iter().map(|text| self.inner.interned.read(text.get(), self.inner.limits.spec));
+        let usable = read.filter_map(|read| {
+            read.inspect_err(|reason| tracing::warn!(spoke = home.spoke_id, reason, "an operation was left"))
+                .ok()
+        });
+        usable.filter(|operation| registry.get(&operation.plain_id()).is_none()).collect()
+    }
+}
+
+/// A call that waits for a spoke elsewhere.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn begin(calls: &Arc<AtomicUsize>) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a call may go on to another process: one that came from there finds its spoke here, or not at all. Two
+/// processes that each believe the spoke to be at the other would send it round for ever.
+fn way(there: &There, call: &Call) -> Result<Peer, CallError> {
+    if call.peer().is_some_and(Peer::is_same_hub) {
+        return Err(CallError::aborted(DISCONNECTED));
+    }
+    there.links.to(&there.node)
+}
+
+impl There {
+    /// Has the process that the spoke is connected to disconnect it, as this caller.
+    ///
+    /// # Errors
+    /// What that process answers; UNAVAILABLE where it is not reached.
+    pub async fn disconnect(&self, call: &Call, spoke_id: &str) -> Result<(), CallError> {
+        let input = serde_json::json!({ "spokeId": spoke_id }).to_string();
+        let mut request = Outgoing::new("spoke.disconnect", input);
+        (request.identity, request.deadline) = (call.identity(), call.deadline());
+        way(self, call)?.call(request).await.map(drop)
+    }
+}
+
+/// Calls an operation of a spoke elsewhere, whose full id the request has.
+pub(super) async fn call(there: &There, call: &Call, request: Outgoing<'_>) -> Result<Answer, CallError> {
+    let peer = way(there, call)?;
+    let _waiting = Waiting::begin(&there.calls);
+    let id = request.operation_id;
+    tokio::select! {
+        answer = peer.call(request) => answer.map(Answer::Once).map_err(|error| understood(error, id)),
+        () = there.gone.cancelled() => Err(CallError::aborted(DISCONNECTED)),
+    }
+}
+
+/// Subscribes to an operation of a spoke elsewhere.
+pub(super) fn subscribe(
+    there: &There,
+    call: &Call,
+    request: &Outgoing<'_>,
+) -> Result<ItemStream<Output, CallError>, CallError> {
+    let items = way(there, call)?.subscribe(request, None)?;
+    let waiting = Waiting::begin(&there.calls);
+    let (gone, id) = (there.gone.clone(), request.operation_id.to_owned());
+    let state = Some((items, waiting));
+    Ok(futures::stream::unfold((state, gone, id), async |(state, gone, id)| {
+        let (mut items, waiting) = state?;
+        let item = tokio::select! {
+            item = items.next() => item?,
+            () = gone.cancelled() => Err(CallError::aborted(DISCONNECTED)),
+        };
+        match item {
+            Ok(item) => Some((Ok(item), (Some((items, waiting)), gone, id))),
+            Err(error) => Some((Err(understood(error, &id)), (None, gone, id))),
+        }
+    })
+    .boxed())
+}
+
+/// An error as it is to be understood here: a process that does not know the operation has just lost the spoke.
+fn understood(mut error: CallError, id: &str) -> CallError {
+    let about = error.details.as_ref().map(|details| &details["operationId"]);
+    if error.code == codes::OPERATION_NOT_FOUND && about.is_some_and(|about| about == id) {
+        return CallError::aborted(DISCONNECTED);
+    }
+    if error.code == codes::UNAVAILABLE && error.retry_after.is_none() {
+        error.retry_after = Some(1);
+    }
+    error
+}
+
+/// Whether an error says that a spoke elsewhere was lost, or not reached.
+pub(super) fn is_loss(error: &CallError) -> bool {
+    let reason = error.details.as_ref().map(|details| &details["reason"]);
+    error.code == codes::UNAVAILABLE
+        || (error.code == codes::ABORTED && reason.is_some_and(|reason| reason == DISCONNECTED))
+}
