@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -11,7 +12,7 @@ use crate::servers::KEY;
 pub(crate) struct Served {
     child: Child,
     address: String,
-    data: tempfile::TempDir,
+    data: Option<tempfile::TempDir>,
 }
 
 impl Drop for Served {
@@ -44,17 +45,14 @@ impl Served {
         data: tempfile::TempDir,
         port: u16,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", kind, "--data"])
-            .arg(data.path())
-            .env("ALKHUB_BENCH_PORT", port.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut address = String::new();
-        let out = child.stdout.take().ok_or("no output")?;
-        BufReader::new(out).read_line(&mut address)?;
-        Ok(Self { child, address: address.trim().to_owned(), data })
+        let (child, address) = spawn(kind, data.path(), &[("ALKHUB_BENCH_PORT", &port.to_string())])?;
+        Ok(Self { child, address, data: Some(data) })
+    }
+
+    /// A process of a hub of several, on data that somebody else keeps, with this Redis between them.
+    pub(crate) fn start_of_several(data: &Path, redis: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let (child, address) = spawn("hub-alone", data, &[("ALKHUB_BENCH_REDIS", redis)])?;
+        Ok(Self { child, address, data: None })
     }
 
     /// `host:port`
@@ -70,7 +68,7 @@ impl Served {
     /// kill -9, and a new one in its place.
     pub(crate) fn restart(mut self) -> Result<Self, Box<dyn std::error::Error>> {
         let port = self.address.rsplit(':').next().and_then(|port| port.parse().ok()).ok_or("no port")?;
-        let data = std::mem::replace(&mut self.data, tempfile::tempdir()?);
+        let data = self.data.take().ok_or("the data is somebody else's")?;
         drop(self);
         Self::start_in("hub-alone", data, port)
     }
@@ -102,6 +100,24 @@ impl Served {
         let p99 = after("99%").and_then(milliseconds).ok_or("no p99")?;
         Ok(Load { rate, p50, p99 })
     }
+}
+
+fn spawn(
+    kind: &str,
+    data: &Path,
+    variables: &[(&str, &str)],
+) -> Result<(Child, String), Box<dyn std::error::Error>> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["serve", kind, "--data"])
+        .arg(data)
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut address = String::new();
+    let out = child.stdout.take().ok_or("no output")?;
+    BufReader::new(out).read_line(&mut address)?;
+    Ok((child, address.trim().to_owned()))
 }
 
 /// `1.23ms`, `450.00us` or `1.20s`.

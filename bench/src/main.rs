@@ -44,8 +44,8 @@ enum Command {
     },
     /// Compare calls between spokes with a bare echo and with NATS, and measure idle spokes, streams, restarts
     Spokes {
-        /// Only these: echo, nats, idle, stream, abort, restart
-        #[arg(long, value_delimiter = ',', default_value = "echo,nats,idle,stream,abort,restart")]
+        /// Only these: echo, forward, nats, idle, stream, abort, restart
+        #[arg(long, value_delimiter = ',', default_value = "echo,forward,nats,idle,stream,abort,restart")]
         only: Vec<String>,
         /// Seconds of load for each measurement
         #[arg(long, default_value_t = 4)]

@@ -67,6 +67,7 @@ async fn hub<O: OperationSet + 'static>(data: PathBuf) -> End {
     let port = std::env::var("ALKHUB_BENCH_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
     config.server.listen = ([127, 0, 0, 1], port).into();
     config.data = data;
+    config.redis.url = std::env::var("ALKHUB_BENCH_REDIS").ok().map(Into::into);
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.
     let _telemetry = alkhub::telemetry::init(&config)?;

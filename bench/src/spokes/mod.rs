@@ -3,6 +3,7 @@
 mod abort;
 mod clock;
 mod echo;
+mod forward;
 mod idle;
 mod nats;
 mod peers;
@@ -21,12 +22,16 @@ pub(crate) fn run(only: &[String], seconds: u32, rounds: usize, idle: usize) -> 
         local.block_on(&runtime, async {
             match what.as_str() {
                 "echo" => echo::run(seconds, rounds).await,
+                "forward" => forward::run(seconds, rounds).await,
                 "nats" => nats::run(seconds, rounds).await,
                 "idle" => idle::run(idle).await,
                 "stream" => stream::run(rounds).await,
                 "abort" => abort::run(rounds * 10).await,
                 "restart" => restart::run(1000).await,
-                other => Err(format!("{other}: not one of echo, nats, idle, stream, abort, restart").into()),
+                other => {
+                    Err(format!("{other}: not one of echo, forward, nats, idle, stream, abort, restart")
+                        .into())
+                }
             }
         })?;
         println!();
