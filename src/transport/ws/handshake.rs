@@ -78,7 +78,13 @@ impl Upgrade {
             let number = peer.number();
             // Boxed: there are many of these tasks, and most of what they hold is in here.
             let end = sockets.inner.closing.run_until_cancelled(Box::pin(peer::run(peer, socket))).await;
-            tracing::debug!(peer = number, ?end, "a connection of the call protocol is over");
+            match end {
+                // What a peer does wrong is said once; this ends it.
+                Some(peer::End::Refused(code, reason)) => {
+                    tracing::warn!(peer = number, code, reason, "a connection was ended for what it sent");
+                }
+                end => tracing::debug!(peer = number, ?end, "a connection of the call protocol is over"),
+            }
         };
         self.0.sockets.inner.tasks.spawn(task);
         let mut response = Response::builder()
