@@ -7,6 +7,7 @@ mod error;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
+pub mod llm;
 mod migrate;
 pub mod nodes;
 pub mod outbox;

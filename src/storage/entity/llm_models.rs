@@ -1,0 +1,16 @@
+//! Table `llm_models`.
+#![allow(unreachable_pub, missing_docs, reason = "the derives make public items")]
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "llm_models")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub name: String,
+    pub targets: String,
+    pub updated_at: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

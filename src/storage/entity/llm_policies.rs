@@ -1,0 +1,16 @@
+//! Table `llm_policies`.
+#![allow(unreachable_pub, missing_docs, reason = "the derives make public items")]
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "llm_policies")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key_id: String,
+    pub policy: String,
+    pub updated_at: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
