@@ -8,6 +8,26 @@ export type AccessControl = {
   "resourceType"?: string;
 };
 
+/** How much may be spent. Once it is spent, requests are refused. */
+export type Budget = {
+  "kind": BudgetKind;
+  "limitUsd": number;
+  "period": BudgetPeriod;
+  /** What requests that run may come to cost at most. */
+  "reservedUsd": number;
+  "spentUsd": number;
+  "subject": BudgetSubject;
+};
+
+/** BudgetKind */
+export type BudgetKind = "key" | "project" | "session";
+
+/** Days and months are those of UTC. */
+export type BudgetPeriod = "total" | "day" | "month";
+
+/** Id of the key, project or session. */
+export type BudgetSubject = string;
+
 /** Why a call failed. */
 export type CallProblem = {
   "code": string;
@@ -90,6 +110,18 @@ export type Key = {
   "status": "active" | "expired" | "revoked";
 };
 
+/** A model by one of its names. */
+export type Model = {
+  /** What requests name. */
+  "id": string;
+  "kind": "model" | "alias";
+  "provider"?: string;
+  "targets"?: Targets;
+};
+
+/** A name without a slash, which stands for models of providers. */
+export type ModelName = string;
+
 /** A process of the hub. */
 export type Node = {
   /** Where it listens. */
@@ -150,6 +182,20 @@ export type OperationSummary = {
   "type": "query" | "mutation" | "subscription";
 };
 
+/** What a key may use of models. What is absent is not bounded. */
+export type Policy = {
+  /** How long answers to requests with temperature 0 are given again. */
+  "cacheSeconds"?: number;
+  /** Names that it may ask for; `*` stands for any characters. Without it, all. */
+  "models"?: string[];
+  /** Project that its requests are counted to, whatever they say. */
+  "project"?: string;
+  /** Whether prompts and answers are kept. */
+  "record"?: boolean;
+  "requests"?: Quota;
+  "tokens"?: Quota;
+};
+
 /** A repository that agents work on. */
 export type Project = {
   "archived": boolean;
@@ -161,6 +207,48 @@ export type Project = {
   "name": string;
   "repository": string;
   "updatedAt": string;
+};
+
+/** A provider of models, without its keys. */
+export type Provider = {
+  /** Below it are `chat/completions` and the like. */
+  "baseUrl": string;
+  "createdAt": string;
+  /** How many keys the hub has for it. */
+  "keys": number;
+  "kind": ProviderKind;
+  "models": ProviderModels;
+  "name": ProviderName;
+  "prices"?: ProviderPrices;
+  /** Whether it is asked for responses itself rather than for chat completions. */
+  "responses"?: boolean;
+  "updatedAt": string;
+};
+
+/** What it speaks: OpenAI's API, Anthropic's, or as much of OpenAI's as Ollama, vLLM, llama.cpp and OpenRouter do. */
+export type ProviderKind = "openai" | "anthropic" | "openai-compatible";
+
+/** Models that are listed, and may be named without the provider where no other has them. Others can be named as `provider/model`. */
+export type ProviderModels = string[];
+
+/** First part of the names of its models. */
+export type ProviderName = string;
+
+/** US dollars for a million tokens. */
+export type ProviderPrice = {
+  /** Input that the provider has in its cache. */
+  "cached"?: number;
+  "input": number;
+  "output": number;
+};
+
+/** By model, before the price table; `*` is for all others. */
+export type ProviderPrices = Record<string, ProviderPrice>;
+
+/** So many in such a time. */
+export type Quota = {
+  "count": number;
+  "seconds": number;
 };
 
 /** Actions on resources: keys are `type:id`, values the allowed actions. */
@@ -203,6 +291,48 @@ export type Spoke = {
   "spokeType": string;
   /** What it last said of itself. */
   "status"?: string;
+};
+
+/** Target */
+export type Target = {
+  /** `provider/model`. */
+  "model": string;
+  /** Targets of a higher order are asked after those of a lower one have failed; 0 unless given. */
+  "order"?: number;
+  /** Longest wait for the first token of a stream, or for a whole answer. */
+  "timeoutSeconds"?: number;
+  /** Share of the requests among targets of the same order; 1 unless given. */
+  "weight"?: number;
+};
+
+/** Targets */
+export type Targets = Target[];
+
+/** What one request has used. */
+export type Usage = {
+  "at": string;
+  "attempts": number;
+  "cachedTokens": number;
+  "costUsd": number;
+  /** The provider did not say what was used, or was not heard to the end. */
+  "estimated": boolean;
+  "firstTokenMs"?: number;
+  "inputTokens": number;
+  "keyId": string;
+  "latencyMs": number;
+  /** The provider's model. */
+  "model": string;
+  "operation": string;
+  "outputTokens": number;
+  "project"?: string;
+  "provider"?: string;
+  "reasoningTokens": number;
+  "requestId": string;
+  /** The model as it was asked for. */
+  "requested": string;
+  "session"?: string;
+  /** `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache. */
+  "status": "ok" | "failed" | "cut" | "aborted" | "lost" | "cached";
 };
 
 /** A working tree of a repository. */
@@ -252,6 +382,49 @@ export interface HubOperations {
       /** Where the next page begins; absent on the last page. */
       "nextCursor"?: string;
     };
+    errors: never;
+  };
+  /** Lists budgets with what is spent of them. */
+  "budget.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      "kind"?: BudgetKind;
+      /** How many items at the most. */
+      "limit"?: number;
+      "subject"?: BudgetSubject;
+    };
+    output: {
+      "items": Budget[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Removes a budget; nothing is bounded by it any more. */
+  "budget.remove": {
+    type: "mutation";
+    input: {
+      "kind": BudgetKind;
+      "period": BudgetPeriod;
+      "subject": BudgetSubject;
+    };
+    output: {
+      "removed": boolean;
+    };
+    errors: never;
+  };
+  /** Sets how much a key, a project or a session may spend on language models. What is spent already stays counted. */
+  "budget.set": {
+    type: "mutation";
+    input: {
+      "kind": BudgetKind;
+      "limitUsd": number;
+      "period": BudgetPeriod;
+      "subject": BudgetSubject;
+    };
+    output: Budget;
     errors: never;
   };
   /** Pages through the log of events, as far as the caller's scopes show it. */
@@ -546,6 +719,137 @@ export interface HubOperations {
     output: IssuedKey;
     errors: "KEY_NOT_FOUND" | "KEY_REVOKED" | "GRANT_EXCEEDED";
   };
+  /** Sets which models a key may use, how often, and whether prompts and answers are kept. Replaces what was set before. */
+  "llm.allow": {
+    type: "mutation";
+    input: {
+      "keyId": string;
+      "policy": Policy;
+    };
+    output: Policy;
+    errors: "KEY_NOT_FOUND";
+  };
+  /** Shows what was set for a key; empty where nothing was. */
+  "llm.allowance": {
+    type: "query";
+    input: {
+      "keyId": string;
+    };
+    output: Policy;
+    errors: never;
+  };
+  /** Shows what was kept of a request whose key has prompts and answers recorded. */
+  "llm.capture": {
+    type: "query";
+    input: {
+      "requestId": string;
+    };
+    output: {
+      /** As it was sent, also where it is a stream. */
+      "answer": string;
+      "at": string;
+      "keyId": string;
+      "request": string;
+      "requestId": string;
+      /** Whether one of them was longer than what is kept. */
+      "truncated": boolean;
+    };
+    errors: "CAPTURE_NOT_FOUND";
+  };
+  /** Asks a language model in the form of OpenAI's chat completions, and answers in it. Streams are served at /v1/chat/completions alone. */
+  "llm.chat": {
+    type: "mutation";
+    input: {
+      "messages": Array<Record<string, unknown>>;
+      /** A name, or `provider/model`; model.list tells which. */
+      "model": string;
+      "stream"?: false;
+      [key: string]: unknown;
+    };
+    output: Record<string, unknown>;
+    errors: "MODEL_NOT_FOUND" | "MODEL_NOT_ALLOWED" | "PRICE_UNKNOWN" | "BUDGET_EXCEEDED" | "UPSTREAM_REJECTED" | "UPSTREAM_FAILED";
+  };
+  /** Asks a model for embeddings in the form of OpenAI's, and answers in it. */
+  "llm.embed": {
+    type: "mutation";
+    input: {
+      /** Text or a list of texts. */
+      "input": unknown;
+      /** A name, or `provider/model`; model.list tells which. */
+      "model": string;
+      [key: string]: unknown;
+    };
+    output: Record<string, unknown>;
+    errors: "MODEL_NOT_FOUND" | "MODEL_NOT_ALLOWED" | "PRICE_UNKNOWN" | "BUDGET_EXCEEDED" | "UPSTREAM_REJECTED" | "UPSTREAM_FAILED";
+  };
+  /** Asks a language model in the form of Anthropic's messages, and answers in it. Streams are served at /v1/messages alone. */
+  "llm.message": {
+    type: "mutation";
+    input: {
+      "messages": Array<Record<string, unknown>>;
+      /** A name, or `provider/model`; model.list tells which. */
+      "model": string;
+      "stream"?: false;
+      [key: string]: unknown;
+    };
+    output: Record<string, unknown>;
+    errors: "MODEL_NOT_FOUND" | "MODEL_NOT_ALLOWED" | "PRICE_UNKNOWN" | "BUDGET_EXCEEDED" | "UPSTREAM_REJECTED" | "UPSTREAM_FAILED";
+  };
+  /** Asks a language model in the form of OpenAI's responses, and answers in it. Streams are served at /v1/responses alone. */
+  "llm.respond": {
+    type: "mutation";
+    input: {
+      /** Text or a list of items. */
+      "input": unknown;
+      /** A name, or `provider/model`; model.list tells which. */
+      "model": string;
+      "stream"?: false;
+      [key: string]: unknown;
+    };
+    output: Record<string, unknown>;
+    errors: "MODEL_NOT_FOUND" | "MODEL_NOT_ALLOWED" | "PRICE_UNKNOWN" | "BUDGET_EXCEEDED" | "UPSTREAM_REJECTED" | "UPSTREAM_FAILED";
+  };
+  /** Lets a name stand for one model of a provider. What it stood for before is replaced. */
+  "model.alias": {
+    type: "mutation";
+    input: {
+      /** `provider/model`. */
+      "model": string;
+      "name": ModelName;
+    };
+    output: Model;
+    errors: "PROVIDER_NOT_FOUND";
+  };
+  /** Lists the models that the caller may ask for, and the names that stand for them. */
+  "model.list": {
+    type: "query";
+    input: Record<string, never>;
+    output: {
+      "items": Model[];
+    };
+    errors: never;
+  };
+  /** Removes a name that stood for models; the models stay. */
+  "model.remove": {
+    type: "mutation";
+    input: {
+      "name": ModelName;
+    };
+    output: {
+      "name": string;
+    };
+    errors: "MODEL_NOT_FOUND";
+  };
+  /** Lets a name stand for several models, with weights among those of one order and fallbacks in the next. */
+  "model.route": {
+    type: "mutation";
+    input: {
+      "name": ModelName;
+      "targets": Targets;
+    };
+    output: Model;
+    errors: "PROVIDER_NOT_FOUND";
+  };
   /** Lists the processes that share this hub's database and live, oldest start first. */
   "node.list": {
     type: "query";
@@ -625,6 +929,98 @@ export interface HubOperations {
     output: Project;
     errors: "PROJECT_NOT_FOUND" | "PROJECT_EXISTS" | "PROJECT_ARCHIVED";
   };
+  /** Adds a provider of language models. Its keys are stored encrypted and never shown again. */
+  "provider.create": {
+    type: "mutation";
+    input: {
+      "apiKey"?: string;
+      /** Several keys, used in turn. */
+      "apiKeys"?: string[];
+      /** For example `http://127.0.0.1:11434/v1`; needed for openai-compatible. */
+      "baseUrl"?: string;
+      "kind": ProviderKind;
+      "models"?: ProviderModels;
+      "name": ProviderName;
+      "prices"?: ProviderPrices;
+      /** Whether an openai-compatible one has /responses. */
+      "responses"?: boolean;
+    };
+    output: Provider;
+    errors: "PROVIDER_EXISTS";
+  };
+  /** Removes a provider together with its keys. Requests that run are finished. */
+  "provider.delete": {
+    type: "mutation";
+    input: {
+      "name": ProviderName;
+    };
+    output: {
+      "name": string;
+    };
+    errors: "PROVIDER_NOT_FOUND";
+  };
+  /** Shows a provider, without its keys. */
+  "provider.get": {
+    type: "query";
+    input: {
+      "name": ProviderName;
+    };
+    output: Provider;
+    errors: "PROVIDER_NOT_FOUND";
+  };
+  /** Lists providers by name. */
+  "provider.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "items": Provider[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Asks a provider for its models, with each of its keys, and tells what came of it. */
+  "provider.test": {
+    type: "mutation";
+    input: {
+      "name": ProviderName;
+    };
+    output: {
+      "keys": Array<{
+        "error"?: string;
+        "latencyMs": number;
+        /** At most 100. */
+        "models": string[];
+        "ok": boolean;
+        /** HTTP status of the answer. */
+        "status"?: number;
+      }>;
+      /** Whether every key was accepted. */
+      "ok": boolean;
+    };
+    errors: "PROVIDER_NOT_FOUND";
+  };
+  /** Changes what is given and leaves the rest as it is. Keys that are given take the place of all keys before. */
+  "provider.update": {
+    type: "mutation";
+    input: {
+      "apiKey"?: string;
+      "apiKeys"?: string[];
+      /** A new base URL needs new keys with it, so that keys do not go where they do not belong. */
+      "baseUrl"?: string;
+      "models"?: ProviderModels;
+      "name": ProviderName;
+      "prices"?: ProviderPrices;
+      "responses"?: boolean;
+    };
+    output: Provider;
+    errors: "PROVIDER_NOT_FOUND";
+  };
   /** Ends a machine's connection. Its running calls are aborted. A spoke that reconnects by itself will come back; revoke its key to keep it away. */
   "spoke.disconnect": {
     type: "mutation";
@@ -662,6 +1058,55 @@ export interface HubOperations {
       "items": Spoke[];
       /** Where the next page begins; absent on the last page. */
       "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Lists what requests to language models have used, newest first. */
+  "usage.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      "keyId"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+      /** As it was asked for. */
+      "model"?: string;
+      "project"?: string;
+      "session"?: string;
+      "since"?: string;
+      "until"?: string;
+    };
+    output: {
+      "items": Usage[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Sums up what requests to language models have used, by key, project, session, model or day; at most 1000 lines. */
+  "usage.summary": {
+    type: "query";
+    input: {
+      "by": "key" | "project" | "session" | "model" | "day";
+      "keyId"?: string;
+      /** As it was asked for. */
+      "model"?: string;
+      "project"?: string;
+      "session"?: string;
+      "since"?: string;
+      "until"?: string;
+    };
+    output: {
+      "items": Array<{
+        "cachedTokens": number;
+        "costUsd": number;
+        "inputTokens": number;
+        /** The key, project, session, model or day; absent for requests of none. */
+        "name"?: string;
+        "outputTokens": number;
+        "requests": number;
+      }>;
     };
     errors: never;
   };

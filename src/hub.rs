@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    bus::Bus, events::Events, imports::Imports, keys::KeyStore, outbound::Outbound, search::Index,
+    bus::Bus, events::Events, imports::Imports, keys::KeyStore, llm::Llm, outbound::Outbound, search::Index,
     spokes::Spokes, storage::Database, vault::Vault,
 };
 
@@ -27,6 +27,8 @@ pub struct Hub {
     pub imports: Imports,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// The proxy to language models.
+    pub llm: Llm,
     /// Seals secrets of others that the hub keeps.
     pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
@@ -51,6 +53,8 @@ pub struct Parts {
     pub imports: Imports,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// The proxy to language models.
+    pub llm: Llm,
     /// Seals secrets.
     pub vault: Vault,
     /// Id of this process.
@@ -61,7 +65,7 @@ impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, outbound, vault, node_id } = parts;
+        let Parts { database, keys, spokes, events, bus, imports, outbound, llm, vault, node_id } = parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,
@@ -72,6 +76,7 @@ impl Hub {
             events,
             imports,
             outbound,
+            llm,
             vault,
             started_ms,
             index: Mutex::new(None),

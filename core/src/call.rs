@@ -111,6 +111,7 @@ pub(crate) struct CallInner {
     /// Set once the call is the one that has the effect.
     pub(crate) ticket: OnceLock<Arc<Ticket>>,
     pub(crate) notes: Option<Arc<Notes>>,
+    pub(crate) carried: Option<Arc<dyn std::any::Any + Send + Sync>>,
     pub(crate) engine: Engine,
 }
 
@@ -208,6 +209,12 @@ impl Call {
         self.inner.ticket.get()
     }
 
+    /// What the transport carries for the handler beside the input, where it is of this type.
+    #[must_use]
+    pub fn carried<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.inner.carried.clone()?.downcast().ok()
+    }
+
     /// Length of the chain of nested calls above.
     #[must_use]
     pub fn depth(&self) -> u8 {
@@ -294,6 +301,7 @@ impl Call {
             key: None,
             counted: true,
             notes: None,
+            carried: None,
         })
     }
 }

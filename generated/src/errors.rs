@@ -45,6 +45,15 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     FS_PATTERN,
     GIT_FAILED,
     WORKTREE_DIRTY,
+    PROVIDER_EXISTS,
+    PROVIDER_NOT_FOUND,
+    MODEL_NOT_FOUND,
+    MODEL_NOT_ALLOWED,
+    PRICE_UNKNOWN,
+    BUDGET_EXCEEDED,
+    UPSTREAM_REJECTED,
+    UPSTREAM_FAILED,
+    CAPTURE_NOT_FOUND,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -419,6 +428,124 @@ pub const WORKTREE_DIRTY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
     ),
 };
 
+/// Another provider has this name.
+pub const PROVIDER_EXISTS: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "PROVIDER_EXISTS",
+    status: 409u16,
+    description: "Another provider has this name.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// No provider has this name.
+pub const PROVIDER_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "PROVIDER_NOT_FOUND",
+    status: 404u16,
+    description: "No provider has this name.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// No model has this name.
+pub const MODEL_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "MODEL_NOT_FOUND",
+    status: 404u16,
+    description: "No model has this name.",
+    details: Some(
+        r#"{"properties":{"model":{"type":"string"}},"required":["model"],"type":"object"}"#,
+    ),
+};
+
+/// The key may not use this model.
+pub const MODEL_NOT_ALLOWED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "MODEL_NOT_ALLOWED",
+    status: 403u16,
+    description: "The key may not use this model.",
+    details: Some(
+        r#"{"properties":{"model":{"type":"string"}},"required":["model"],"type":"object"}"#,
+    ),
+};
+
+/// A budget bounds the request, and the model has no price by which to count.
+pub const PRICE_UNKNOWN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "PRICE_UNKNOWN",
+    status: 403u16,
+    description: "A budget bounds the request, and the model has no price by which to count.",
+    details: Some(
+        r#"{"properties":{"model":{"type":"string"}},"required":["model"],"type":"object"}"#,
+    ),
+};
+
+/// A budget does not suffice for the request.
+pub const BUDGET_EXCEEDED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "BUDGET_EXCEEDED",
+    status: 402u16,
+    description: "A budget does not suffice for the request.",
+    details: Some(
+        r#"{"properties":{"kind":{"description":"key, project or session.","type":"string"},"limitUsd":{"type":"number"},"period":{"type":"string"},"reservedUsd":{"description":"What requests that run may come to cost.","type":"number"},"spentUsd":{"type":"number"},"subject":{"type":"string"}},"required":["kind","subject","period","limitUsd","spentUsd","reservedUsd"],"type":"object"}"#,
+    ),
+};
+
+/// The provider did not accept the request; the status is the provider's.
+pub const UPSTREAM_REJECTED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "UPSTREAM_REJECTED",
+    status: 400u16,
+    description: "The provider did not accept the request; the status is the provider's.",
+    details: Some(
+        r#"{"properties":{"provider":{"type":"string"},"status":{"maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"type":"object"}"#,
+    ),
+};
+
+/// No provider of the model could answer.
+pub const UPSTREAM_FAILED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "UPSTREAM_FAILED",
+    status: 502u16,
+    description: "No provider of the model could answer.",
+    details: Some(
+        r#"{"properties":{"provider":{"type":"string"},"status":{"maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"type":"object"}"#,
+    ),
+};
+
+/// Nothing was kept of this request, or not any more.
+pub const CAPTURE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "CAPTURE_NOT_FOUND",
+    status: 404u16,
+    description: "Nothing was kept of this request, or not any more.",
+    details: Some(
+        r#"{"properties":{"requestId":{"type":"string"}},"required":["requestId"],"type":"object"}"#,
+    ),
+};
+
+/// The type `BudgetExceeded`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct BudgetExceeded {
+    /// key, project or session.
+    pub kind: String,
+    /// The property `limitUsd`.
+    #[serde(rename = "limitUsd")]
+    pub limit_usd: f64,
+    /// The property `period`.
+    pub period: String,
+    /// What requests that run may come to cost.
+    #[serde(rename = "reservedUsd")]
+    pub reserved_usd: f64,
+    /// The property `spentUsd`.
+    #[serde(rename = "spentUsd")]
+    pub spent_usd: f64,
+    /// The property `subject`.
+    pub subject: String,
+}
+
+/// The type `CaptureNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CaptureNotFound {
+    /// The property `requestId`.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+}
+
 /// The type `EventTypeUnknown`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct EventTypeUnknown {
@@ -544,6 +671,27 @@ pub struct KeyRevoked {
     pub key_id: String,
 }
 
+/// The type `ModelNotAllowed`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ModelNotAllowed {
+    /// The property `model`.
+    pub model: String,
+}
+
+/// The type `ModelNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ModelNotFound {
+    /// The property `model`.
+    pub model: String,
+}
+
+/// The type `PriceUnknown`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct PriceUnknown {
+    /// The property `model`.
+    pub model: String,
+}
+
 /// The type `ProjectArchived`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct ProjectArchived {
@@ -565,6 +713,20 @@ pub struct ProjectNotFound {
     /// The property `projectId`.
     #[serde(rename = "projectId")]
     pub project_id: String,
+}
+
+/// The type `ProviderExists`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ProviderExists {
+    /// The property `name`.
+    pub name: String,
+}
+
+/// The type `ProviderNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ProviderNotFound {
+    /// The property `name`.
+    pub name: String,
 }
 
 /// The type `SpokeIdForbidden`.
@@ -591,6 +753,46 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `UpstreamFailed`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct UpstreamFailed {
+    /// The property `provider`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+}
+
+impl Default for UpstreamFailed {
+    fn default() -> Self {
+        Self {
+            provider: Default::default(),
+            status: Default::default(),
+        }
+    }
+}
+
+/// The type `UpstreamRejected`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct UpstreamRejected {
+    /// The property `provider`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+}
+
+impl Default for UpstreamRejected {
+    fn default() -> Self {
+        Self {
+            provider: Default::default(),
+            status: Default::default(),
+        }
+    }
 }
 
 /// The type `WorktreeDirty`.

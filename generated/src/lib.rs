@@ -5,20 +5,28 @@
 pub mod errors;
 pub mod shared;
 pub mod audit;
+pub mod budget;
 pub mod event;
 pub mod fs;
 pub mod git;
 pub mod hub;
 pub mod key;
+pub mod llm;
+pub mod model;
 pub mod node;
 pub mod project;
+pub mod provider;
 pub mod shell;
 pub mod spoke;
+pub mod usage;
 pub mod worktree;
 
 /// Every operation of the hub, by id.
 pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::audit::list::DESCRIPTOR,
+    &self::budget::list::DESCRIPTOR,
+    &self::budget::remove::DESCRIPTOR,
+    &self::budget::set::DESCRIPTOR,
     &self::event::list::DESCRIPTOR,
     &self::event::publish::DESCRIPTOR,
     &self::event::watch::DESCRIPTOR,
@@ -37,21 +45,43 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::key::list::DESCRIPTOR,
     &self::key::revoke::DESCRIPTOR,
     &self::key::rotate::DESCRIPTOR,
+    &self::llm::allow::DESCRIPTOR,
+    &self::llm::allowance::DESCRIPTOR,
+    &self::llm::capture::DESCRIPTOR,
+    &self::llm::chat::DESCRIPTOR,
+    &self::llm::embed::DESCRIPTOR,
+    &self::llm::message::DESCRIPTOR,
+    &self::llm::respond::DESCRIPTOR,
+    &self::model::alias::DESCRIPTOR,
+    &self::model::list::DESCRIPTOR,
+    &self::model::remove::DESCRIPTOR,
+    &self::model::route::DESCRIPTOR,
     &self::node::list::DESCRIPTOR,
     &self::project::archive::DESCRIPTOR,
     &self::project::create::DESCRIPTOR,
     &self::project::get::DESCRIPTOR,
     &self::project::list::DESCRIPTOR,
     &self::project::update::DESCRIPTOR,
+    &self::provider::create::DESCRIPTOR,
+    &self::provider::delete::DESCRIPTOR,
+    &self::provider::get::DESCRIPTOR,
+    &self::provider::list::DESCRIPTOR,
+    &self::provider::test::DESCRIPTOR,
+    &self::provider::update::DESCRIPTOR,
     &self::spoke::disconnect::DESCRIPTOR,
     &self::spoke::get::DESCRIPTOR,
     &self::spoke::list::DESCRIPTOR,
+    &self::usage::list::DESCRIPTOR,
+    &self::usage::summary::DESCRIPTOR,
 ];
 
 /// Registers every handler of the hub. A declared operation without a handler does not compile.
 pub fn register<H>(hub: &::std::sync::Arc<H>, registry: &mut ::alkhub_core::Registry)
 where
     H: ::alkhub_core::Handle<self::audit::List>,
+    H: ::alkhub_core::Handle<self::budget::List>,
+    H: ::alkhub_core::Handle<self::budget::Remove>,
+    H: ::alkhub_core::Handle<self::budget::Set>,
     H: ::alkhub_core::Handle<self::event::List>,
     H: ::alkhub_core::Handle<self::event::Publish>,
     H: ::alkhub_core::Subscribe<self::event::Watch>,
@@ -70,17 +100,39 @@ where
     H: ::alkhub_core::Handle<self::key::List>,
     H: ::alkhub_core::Handle<self::key::Revoke>,
     H: ::alkhub_core::Handle<self::key::Rotate>,
+    H: ::alkhub_core::Handle<self::llm::Allow>,
+    H: ::alkhub_core::Handle<self::llm::Allowance>,
+    H: ::alkhub_core::Handle<self::llm::Capture>,
+    H: ::alkhub_core::Handle<self::llm::Chat>,
+    H: ::alkhub_core::Handle<self::llm::Embed>,
+    H: ::alkhub_core::Handle<self::llm::Message>,
+    H: ::alkhub_core::Handle<self::llm::Respond>,
+    H: ::alkhub_core::Handle<self::model::Alias>,
+    H: ::alkhub_core::Handle<self::model::List>,
+    H: ::alkhub_core::Handle<self::model::Remove>,
+    H: ::alkhub_core::Handle<self::model::Route>,
     H: ::alkhub_core::Handle<self::node::List>,
     H: ::alkhub_core::Handle<self::project::Archive>,
     H: ::alkhub_core::Handle<self::project::Create>,
     H: ::alkhub_core::Handle<self::project::Get>,
     H: ::alkhub_core::Handle<self::project::List>,
     H: ::alkhub_core::Handle<self::project::Update>,
+    H: ::alkhub_core::Handle<self::provider::Create>,
+    H: ::alkhub_core::Handle<self::provider::Delete>,
+    H: ::alkhub_core::Handle<self::provider::Get>,
+    H: ::alkhub_core::Handle<self::provider::List>,
+    H: ::alkhub_core::Handle<self::provider::Test>,
+    H: ::alkhub_core::Handle<self::provider::Update>,
     H: ::alkhub_core::Handle<self::spoke::Disconnect>,
     H: ::alkhub_core::Handle<self::spoke::Get>,
     H: ::alkhub_core::Handle<self::spoke::List>,
+    H: ::alkhub_core::Handle<self::usage::List>,
+    H: ::alkhub_core::Handle<self::usage::Summary>,
 {
     registry.add_handler::<self::audit::List, H>(hub);
+    registry.add_handler::<self::budget::List, H>(hub);
+    registry.add_handler::<self::budget::Remove, H>(hub);
+    registry.add_handler::<self::budget::Set, H>(hub);
     registry.add_handler::<self::event::List, H>(hub);
     registry.add_handler::<self::event::Publish, H>(hub);
     registry.add_subscriber::<self::event::Watch, H>(hub);
@@ -99,15 +151,34 @@ where
     registry.add_handler::<self::key::List, H>(hub);
     registry.add_handler::<self::key::Revoke, H>(hub);
     registry.add_handler::<self::key::Rotate, H>(hub);
+    registry.add_handler::<self::llm::Allow, H>(hub);
+    registry.add_handler::<self::llm::Allowance, H>(hub);
+    registry.add_handler::<self::llm::Capture, H>(hub);
+    registry.add_handler::<self::llm::Chat, H>(hub);
+    registry.add_handler::<self::llm::Embed, H>(hub);
+    registry.add_handler::<self::llm::Message, H>(hub);
+    registry.add_handler::<self::llm::Respond, H>(hub);
+    registry.add_handler::<self::model::Alias, H>(hub);
+    registry.add_handler::<self::model::List, H>(hub);
+    registry.add_handler::<self::model::Remove, H>(hub);
+    registry.add_handler::<self::model::Route, H>(hub);
     registry.add_handler::<self::node::List, H>(hub);
     registry.add_handler::<self::project::Archive, H>(hub);
     registry.add_handler::<self::project::Create, H>(hub);
     registry.add_handler::<self::project::Get, H>(hub);
     registry.add_handler::<self::project::List, H>(hub);
     registry.add_handler::<self::project::Update, H>(hub);
+    registry.add_handler::<self::provider::Create, H>(hub);
+    registry.add_handler::<self::provider::Delete, H>(hub);
+    registry.add_handler::<self::provider::Get, H>(hub);
+    registry.add_handler::<self::provider::List, H>(hub);
+    registry.add_handler::<self::provider::Test, H>(hub);
+    registry.add_handler::<self::provider::Update, H>(hub);
     registry.add_handler::<self::spoke::Disconnect, H>(hub);
     registry.add_handler::<self::spoke::Get, H>(hub);
     registry.add_handler::<self::spoke::List, H>(hub);
+    registry.add_handler::<self::usage::List, H>(hub);
+    registry.add_handler::<self::usage::Summary, H>(hub);
 }
 
 /// Every operation of a base spoke, by id.
@@ -185,6 +256,12 @@ macro_rules! handlers {
         pub mod audit {
             mod list;
         }
+        #[doc = "Handlers of the namespace `budget`."]
+        pub mod budget {
+            mod list;
+            mod remove;
+            mod set;
+        }
         #[doc = "Handlers of the namespace `event`."]
         pub mod event {
             mod list;
@@ -212,6 +289,23 @@ macro_rules! handlers {
             mod revoke;
             mod rotate;
         }
+        #[doc = "Handlers of the namespace `llm`."]
+        pub mod llm {
+            mod allow;
+            mod allowance;
+            mod capture;
+            mod chat;
+            mod embed;
+            mod message;
+            mod respond;
+        }
+        #[doc = "Handlers of the namespace `model`."]
+        pub mod model {
+            mod alias;
+            mod list;
+            mod remove;
+            mod route;
+        }
         #[doc = "Handlers of the namespace `node`."]
         pub mod node {
             mod list;
@@ -224,11 +318,25 @@ macro_rules! handlers {
             mod list;
             mod update;
         }
+        #[doc = "Handlers of the namespace `provider`."]
+        pub mod provider {
+            mod create;
+            mod delete;
+            mod get;
+            mod list;
+            mod test;
+            mod update;
+        }
         #[doc = "Handlers of the namespace `spoke`."]
         pub mod spoke {
             mod disconnect;
             mod get;
             mod list;
+        }
+        #[doc = "Handlers of the namespace `usage`."]
+        pub mod usage {
+            mod list;
+            mod summary;
         }
     };
 }

@@ -3,17 +3,38 @@
 //! Types that several operations use.
 #![allow(clippy::all, clippy::unwrap_used, nonstandard_style)]
 
+/// Id of the key, project or session.
+pub type BudgetSubject = String;
+
 /// A type of event, all below a name (`project.*`), or all (`*`).
 pub type EventPattern = String;
 
 /// The type `EventReference`.
 pub type EventReference = String;
 
+/// A name without a slash, which stands for models of providers.
+pub type ModelName = String;
+
+/// Models that are listed, and may be named without the provider where no other has them. Others can be named as `provider/model`.
+pub type ProviderModels = Vec<String>;
+
+/// First part of the names of its models.
+pub type ProviderName = String;
+
+/// By model, before the price table; `*` is for all others.
+pub type ProviderPrices = ::std::collections::BTreeMap<
+    String,
+    crate::shared::ProviderPrice,
+>;
+
 /// Actions on resources: keys are `type:id`, values the allowed actions.
 pub type Resources = ::std::collections::BTreeMap<String, Vec<String>>;
 
 /// The type `Scopes`.
 pub type Scopes = Vec<String>;
+
+/// The type `Targets`.
+pub type Targets = Vec<crate::shared::Target>;
 
 /// The type `AccessControl`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -34,6 +55,96 @@ pub struct AccessControl {
     /// The property `resourceType`.
     #[serde(rename = "resourceType", default, skip_serializing_if = "Option::is_none")]
     pub resource_type: Option<String>,
+}
+
+/// How much may be spent. Once it is spent, requests are refused.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// The property `kind`.
+    pub kind: crate::shared::BudgetKind,
+    /// The property `limitUsd`.
+    #[serde(rename = "limitUsd")]
+    pub limit_usd: f64,
+    /// The property `period`.
+    pub period: crate::shared::BudgetPeriod,
+    /// What requests that run may come to cost at most.
+    #[serde(rename = "reservedUsd")]
+    pub reserved_usd: f64,
+    /// The property `spentUsd`.
+    #[serde(rename = "spentUsd")]
+    pub spent_usd: f64,
+    /// The property `subject`.
+    pub subject: String,
+}
+
+/// The type `BudgetKind`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum BudgetKind {
+    /// `key`
+    #[serde(rename = "key")]
+    Key,
+    /// `project`
+    #[serde(rename = "project")]
+    Project,
+    /// `session`
+    #[serde(rename = "session")]
+    Session,
+}
+
+impl ::std::fmt::Display for BudgetKind {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Key => f.write_str("key"),
+            Self::Project => f.write_str("project"),
+            Self::Session => f.write_str("session"),
+        }
+    }
+}
+
+/// Days and months are those of UTC.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum BudgetPeriod {
+    /// `total`
+    #[serde(rename = "total")]
+    Total,
+    /// `day`
+    #[serde(rename = "day")]
+    Day,
+    /// `month`
+    #[serde(rename = "month")]
+    Month,
+}
+
+impl ::std::fmt::Display for BudgetPeriod {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Total => f.write_str("total"),
+            Self::Day => f.write_str("day"),
+            Self::Month => f.write_str("month"),
+        }
+    }
 }
 
 /// Why a call failed.
@@ -237,6 +348,52 @@ impl ::std::fmt::Display for KeyStatus {
     }
 }
 
+/// A model by one of its names.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What requests name.
+    pub id: String,
+    /// The property `kind`.
+    pub kind: ModelKind,
+    /// The property `provider`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The property `targets`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<crate::shared::Target>>,
+}
+
+/// The type `ModelKind`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ModelKind {
+    /// `model`
+    #[serde(rename = "model")]
+    Model,
+    /// `alias`
+    #[serde(rename = "alias")]
+    Alias,
+}
+
+impl ::std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Model => f.write_str("model"),
+            Self::Alias => f.write_str("alias"),
+        }
+    }
+}
+
 /// A process of the hub.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct Node {
@@ -436,6 +593,42 @@ impl ::std::fmt::Display for OperationSummaryType {
     }
 }
 
+/// What a key may use of models. What is absent is not bounded.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// How long answers to requests with temperature 0 are given again.
+    #[serde(rename = "cacheSeconds", default, skip_serializing_if = "Option::is_none")]
+    pub cache_seconds: Option<i64>,
+    /// Names that it may ask for; `*` stands for any characters. Without it, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// Project that its requests are counted to, whatever they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Whether prompts and answers are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<bool>,
+    /// The property `requests`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<crate::shared::Quota>,
+    /// The property `tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<crate::shared::Quota>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            cache_seconds: Default::default(),
+            models: Default::default(),
+            project: Default::default(),
+            record: Default::default(),
+            requests: Default::default(),
+            tokens: Default::default(),
+        }
+    }
+}
+
 /// A repository that agents work on.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct Project {
@@ -456,6 +649,92 @@ pub struct Project {
     /// The property `updatedAt`.
     #[serde(rename = "updatedAt")]
     pub updated_at: String,
+}
+
+/// A provider of models, without its keys.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Provider {
+    /// Below it are `chat/completions` and the like.
+    #[serde(rename = "baseUrl")]
+    pub base_url: String,
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// How many keys the hub has for it.
+    pub keys: i64,
+    /// The property `kind`.
+    pub kind: crate::shared::ProviderKind,
+    /// The property `models`.
+    pub models: Vec<String>,
+    /// The property `name`.
+    pub name: String,
+    /// The property `prices`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<
+        ::std::collections::BTreeMap<String, crate::shared::ProviderPrice>,
+    >,
+    /// Whether it is asked for responses itself rather than for chat completions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responses: Option<bool>,
+    /// The property `updatedAt`.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+}
+
+/// What it speaks: OpenAI's API, Anthropic's, or as much of OpenAI's as Ollama, vLLM, llama.cpp and OpenRouter do.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ProviderKind {
+    /// `openai`
+    #[serde(rename = "openai")]
+    Openai,
+    /// `anthropic`
+    #[serde(rename = "anthropic")]
+    Anthropic,
+    /// `openai-compatible`
+    #[serde(rename = "openai-compatible")]
+    OpenaiCompatible,
+}
+
+impl ::std::fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Openai => f.write_str("openai"),
+            Self::Anthropic => f.write_str("anthropic"),
+            Self::OpenaiCompatible => f.write_str("openai-compatible"),
+        }
+    }
+}
+
+/// US dollars for a million tokens.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ProviderPrice {
+    /// Input that the provider has in its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<f64>,
+    /// The property `input`.
+    pub input: f64,
+    /// The property `output`.
+    pub output: f64,
+}
+
+/// So many in such a time.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Quota {
+    /// The property `count`.
+    pub count: i64,
+    /// The property `seconds`.
+    pub seconds: i64,
 }
 
 /// A result with where it came from.
@@ -548,6 +827,124 @@ pub struct Spoke {
     /// What it last said of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+}
+
+/// The type `Target`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Target {
+    /// `provider/model`.
+    pub model: String,
+    /// Targets of a higher order are asked after those of a lower one have failed; 0 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<i64>,
+    /// Longest wait for the first token of a stream, or for a whole answer.
+    #[serde(rename = "timeoutSeconds", default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<i64>,
+    /// Share of the requests among targets of the same order; 1 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
+}
+
+/// What one request has used.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// The property `at`.
+    pub at: String,
+    /// The property `attempts`.
+    pub attempts: i64,
+    /// The property `cachedTokens`.
+    #[serde(rename = "cachedTokens")]
+    pub cached_tokens: i64,
+    /// The property `costUsd`.
+    #[serde(rename = "costUsd")]
+    pub cost_usd: f64,
+    /// The provider did not say what was used, or was not heard to the end.
+    pub estimated: bool,
+    /// The property `firstTokenMs`.
+    #[serde(rename = "firstTokenMs", default, skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<i64>,
+    /// The property `inputTokens`.
+    #[serde(rename = "inputTokens")]
+    pub input_tokens: i64,
+    /// The property `keyId`.
+    #[serde(rename = "keyId")]
+    pub key_id: String,
+    /// The property `latencyMs`.
+    #[serde(rename = "latencyMs")]
+    pub latency_ms: i64,
+    /// The provider's model.
+    pub model: String,
+    /// The property `operation`.
+    pub operation: String,
+    /// The property `outputTokens`.
+    #[serde(rename = "outputTokens")]
+    pub output_tokens: i64,
+    /// The property `project`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The property `provider`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The property `reasoningTokens`.
+    #[serde(rename = "reasoningTokens")]
+    pub reasoning_tokens: i64,
+    /// The property `requestId`.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The model as it was asked for.
+    pub requested: String,
+    /// The property `session`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache.
+    pub status: UsageStatus,
+}
+
+/// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum UsageStatus {
+    /// `ok`
+    #[serde(rename = "ok")]
+    Ok,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+    /// `cut`
+    #[serde(rename = "cut")]
+    Cut,
+    /// `aborted`
+    #[serde(rename = "aborted")]
+    Aborted,
+    /// `lost`
+    #[serde(rename = "lost")]
+    Lost,
+    /// `cached`
+    #[serde(rename = "cached")]
+    Cached,
+}
+
+impl ::std::fmt::Display for UsageStatus {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Ok => f.write_str("ok"),
+            Self::Failed => f.write_str("failed"),
+            Self::Cut => f.write_str("cut"),
+            Self::Aborted => f.write_str("aborted"),
+            Self::Lost => f.write_str("lost"),
+            Self::Cached => f.write_str("cached"),
+        }
+    }
 }
 
 /// A working tree of a repository.

@@ -30,6 +30,8 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.connections", limits.connections, 1, "1 or more"),
         ("events.ring", config.events.ring, 16, "16 or more"),
         ("outbound.response_bytes", config.outbound.response_bytes, 1024, "1KiB or more"),
+        ("llm.body_bytes", config.llm.body_bytes, 1024, "1KiB or more"),
+        ("llm.event_bytes", config.llm.event_bytes, 1024, "1KiB or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -53,6 +55,8 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("outbound.connect_timeout", config.outbound.connect_timeout),
         ("outbound.read_timeout", config.outbound.read_timeout),
         ("outbound.timeout", config.outbound.timeout),
+        ("llm.timeout", config.llm.timeout),
+        ("llm.idle_timeout", config.llm.idle_timeout),
     ] {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");

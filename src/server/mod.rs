@@ -29,6 +29,7 @@ use crate::{
     idempotency::KeptAnswers,
     imports::Imports,
     keys::{self, Bootstrap, KeyStore},
+    llm::{self, Llm},
     outbound::{Guard, Outbound},
     rate::Limiter,
     spokes::Spokes,
@@ -146,6 +147,16 @@ impl Server {
         let vault = Vault::of(&config).map_err(StartError::MasterKey)?;
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
+        let parts = llm::Parts {
+            database: &database,
+            vault: &vault,
+            outbound: &outbound,
+            bus: &bus,
+            tasks: &tasks,
+            quiet: &quiet,
+        };
+        let llm = Box::pin(Llm::start(config.llm_settings(), parts)).await.map_err(StartError::Config)?;
+        metrics.include(llm.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
@@ -155,11 +166,13 @@ impl Server {
             bus: bus.clone(),
             imports: imports.clone(),
             outbound,
+            llm: llm.clone(),
             vault: vault.clone(),
             node_id: node_id.clone(),
         }));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
+        llm::serve_raw(&registry, &llm);
         let limits = EngineLimits {
             call_timeout: config.limits.call_timeout,
             calls_in_flight: config.limits.calls_in_flight,
@@ -182,6 +195,7 @@ impl Server {
             spokes,
             events: events.clone(),
             sockets: sockets.clone(),
+            llm,
             database: database.clone(),
             config: config.clone(),
             bus,

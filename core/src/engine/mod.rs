@@ -73,6 +73,9 @@ pub struct Request {
     pub counted: bool,
     /// Where the transport is told what to say beside the answer.
     pub notes: Option<Arc<Notes>>,
+    /// What a transport and the handler of an operation agree on beside input and answer, for example bytes that only
+    /// pass through. Calls that the handler makes do not have it.
+    pub carried: Option<Arc<dyn std::any::Any + Send + Sync>>,
 }
 
 impl Request {
@@ -101,6 +104,7 @@ impl Request {
             key: None,
             counted: false,
             notes: None,
+            carried: None,
         }
     }
 }

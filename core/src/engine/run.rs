@@ -56,6 +56,7 @@ impl Engine {
                 key,
                 ticket: OnceLock::new(),
                 notes: request.notes,
+                carried: request.carried,
                 engine: self.clone(),
             }),
         };

@@ -57,6 +57,13 @@ impl Entry {
         Self { source: Source::Registered { id: id.into(), operation, spoke }, handler }
     }
 
+    pub(super) fn descriptor(&self) -> Option<&'static Descriptor> {
+        match &self.source {
+            Source::Declared(own) => Some(own.descriptor),
+            Source::Registered { .. } => None,
+        }
+    }
+
     /// The id by which it is called.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -56,6 +56,18 @@ impl Registry {
         self.exchange(&[], vec![Entry::declared(descriptor, handler)]);
     }
 
+    /// Puts something around the handler of a declared operation, which it may still call.
+    pub fn wrap(
+        &self,
+        id: &str,
+        around: impl FnOnce(Arc<dyn ErasedHandler>) -> Arc<dyn ErasedHandler>,
+    ) {
+        let Some(entry) = self.get(id) else { return };
+        if let Some(descriptor) = entry.descriptor() {
+            self.exchange(&[], vec![Entry::declared(descriptor, around(entry.handler.clone()))]);
+        }
+    }
+
     /// Takes out the operations of these ids and puts others in, as one change.
     pub fn exchange(&self, old: &[String], new: Vec<Entry>) {
         let mut entries = self.entries.write();

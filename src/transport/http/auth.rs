@@ -19,6 +19,24 @@ pub(super) async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Cal
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| denied("The Authorization header must be `Bearer alk_<id>_<secret>`."))?;
+    verify(token, keys).await
+}
+
+/// The same where a client may send its key as Anthropic's do, in `x-api-key`.
+///
+/// # Errors
+/// As [`identify`].
+pub(super) async fn identify_either(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
+    match headers.get("x-api-key") {
+        Some(token) if !headers.contains_key(header::AUTHORIZATION) => {
+            let token = token.to_str().map_err(|_| denied("The x-api-key header must be `alk_<id>_<secret>`."))?;
+            verify(token.trim(), keys).await
+        }
+        _ => identify(headers, keys).await,
+    }
+}
+
+async fn verify(token: &str, keys: &KeyStore) -> Result<Caller, CallError> {
     match keys.verify(token).await {
         Ok(identity) => Ok(Some(identity)),
         Err(VerifyError::Store(error)) => Err(error),

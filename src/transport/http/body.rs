@@ -15,15 +15,27 @@ use crate::config::Limits;
 /// # Errors
 /// UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or REQUEST_TIMEOUT; BAD_REQUEST where it breaks off.
 pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Bytes>, CallError> {
+    read_up_to(request, limits, limits.body_bytes).await
+}
+
+/// The same with another bound of its size.
+///
+/// # Errors
+/// As [`read_json`].
+pub(super) async fn read_up_to(
+    request: &mut Request,
+    limits: &Limits,
+    most: usize,
+) -> Result<Option<Bytes>, CallError> {
     let declared = content_length(request.headers());
-    if declared.is_some_and(|length| length > limits.body_bytes as u64) {
-        return Err(too_large(limits.body_bytes));
+    if declared.is_some_and(|length| length > most as u64) {
+        return Err(too_large(most));
     }
     let body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
-    let read = Limited::new(body, limits.body_bytes).collect();
+    let read = Limited::new(body, most).collect();
     let bytes = match tokio::time::timeout(limits.body_timeout, read).await {
         Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limits.body_bytes)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(most)),
         Ok(Err(error)) => return Err(CallError::bad_request(format!("The body could not be read: {error}"))),
         Err(_) => {
             return Err(CallError::new(

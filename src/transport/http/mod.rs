@@ -9,6 +9,7 @@ mod docs;
 pub(super) mod endpoint;
 mod front;
 mod health;
+mod llm;
 mod metrics;
 pub mod openapi;
 pub mod problem;
@@ -46,6 +47,7 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
         .at("/readyz", poem::get(health::Ready(state.clone())))
         .at("/metrics", poem::get(metrics::Page(state.clone())))
         .at("/ws", poem::get(Upgrade(state.clone())));
+    let pages = llm::routes(pages, state);
     let front = front::Front::new(served::routes(state, &operations), pages, state.clone(), &operations);
     let origins = &state.config.cors.allowed_origins;
     if origins.is_empty() {
@@ -59,13 +61,18 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
             poem::http::Method::PATCH,
             poem::http::Method::DELETE,
         ])
-        .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"])
+        .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent", "x-api-key", "anthropic-version", "anthropic-beta", "x-alkhub-project", "x-alkhub-session"])
         .expose_headers([
             "x-request-id",
             "retry-after",
             "ratelimit",
             "ratelimit-policy",
             "idempotency-replayed",
+            "x-alkhub-provider",
+            "x-alkhub-model",
+            "x-alkhub-cost",
+            "x-alkhub-attempts",
+            "x-alkhub-cache",
         ])
         .max_age(600);
     for origin in origins {

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use crate::{
-    bus::Bus, config::Config, events::Events, keys::KeyStore, spokes::Spokes, storage::Database,
-    transport::ws::Sockets,
+    bus::Bus, config::Config, events::Events, keys::KeyStore, llm::Llm, spokes::Spokes,
+    storage::Database, transport::ws::Sockets,
 };
 
 /// Shared by all endpoints; cheap to clone.
@@ -24,6 +24,8 @@ pub struct HttpState {
     pub events: Events,
     /// Open connections of the call protocol.
     pub sockets: Sockets,
+    /// The proxy to language models.
+    pub llm: Llm,
     /// For the readiness page.
     pub database: Database,
     /// For the readiness page.
