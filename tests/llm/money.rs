@@ -1,0 +1,138 @@
+//! Budgets are never overspent, and nothing that was answered is lost.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{PATIENCE, Upstream, caller, chat, each, providers, put, settings, streamed, usage};
+use crate::support::{
+    database::Backend,
+    hub::{Answer, TestHub},
+    until,
+};
+
+/// What one request costs: 11 tokens in and 4 out of gpt-4o-mini, in billionths of a dollar.
+const COST: i64 = 11 * 150 + 4 * 600;
+
+#[tokio::test]
+async fn budgets_stop_hard_and_tell_by_how_much() {
+    each(async |hub, _| {
+        let (key, id) = caller(hub).await;
+        let mut body = chat("open/gpt-4o-mini");
+        body["max_tokens"] = json!(100);
+        let asked = async |session: &str| {
+            let request = hub.request_as(&key, reqwest::Method::POST, "/v1/chat/completions").json(&body);
+            Answer::of(request.header("x-alkhub-session", session).header("x-alkhub-project", "p")).await
+        };
+        let limit = |usd: f64| json!({ "period": "total", "limitUsd": usd });
+        Answer::of(put(hub, "/api/budgets/session/s1", &limit(0.000_1))).await.ok();
+        asked("s1").await.ok();
+        asked("s2").await.ok();
+        until("it is spent", PATIENCE, async || {
+            let budgets = hub.get("/api/budgets?kind=session").await.ok();
+            budgets["items"][0]["spentUsd"].as_f64() == Some(f64::from(i32::try_from(COST).expect("small")) / 1e9)
+                && budgets["items"][0]["reservedUsd"] == 0.0
+        })
+        .await;
+        Answer::of(put(hub, "/api/budgets/session/s1", &limit(0.000_004))).await.ok();
+        let refused = asked("s1").await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (402, &json!("insufficient_quota")));
+        asked("s2").await.ok();
+        Answer::of(put(hub, "/api/budgets/project/p", &json!({ "period": "day", "limitUsd": 0 }))).await.ok();
+        let refused = asked("s2").await;
+        assert!(refused.json()["error"]["message"].as_str().expect("text").contains("renewed at"), "{refused:?}");
+        Answer::of(hub.request(reqwest::Method::DELETE, "/api/budgets/project/p/day")).await.ok();
+        asked("s2").await.ok();
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &json!({ "period": "month", "limitUsd": 1 }))).await.ok();
+        let unpriced = hub.post_as(&key, "/v1/chat/completions", chat("open/no-price")).await;
+        assert_eq!((unpriced.status.as_u16(), &unpriced.json()["error"]["code"]), (403, &json!("PRICE_UNKNOWN")));
+
+        usage(hub, 4).await;
+        for (by, lines) in [("key", 1), ("project", 1), ("session", 2), ("model", 1), ("day", 1)] {
+            let summary = hub.get(&format!("/api/usage/summary?by={by}")).await.ok();
+            let items = summary["items"].as_array().expect("items");
+            assert_eq!(items.len(), lines, "{by}: {summary}");
+            let total: i64 = items.iter().filter_map(|item| item["inputTokens"].as_i64()).sum();
+            assert_eq!(total, 44, "{by}: {summary}");
+        }
+        let one = hub.get("/api/usage?session=s1").await.ok();
+        assert_eq!(one["items"].as_array().map(Vec::len), Some(1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_hundred_at_once_over_two_processes_never_overspend() {
+    for backend in Backend::all().await {
+        let backend = Arc::new(backend);
+        let upstream = Upstream::start().await;
+        let mut one = TestHub::start(backend.clone(), settings).await;
+        let mut two = TestHub::start(backend.clone(), settings).await;
+        providers(&one, &upstream).await;
+        let (key, id) = caller(&one).await;
+        // Enough for some of them, by what each reserves for 500 tokens of an answer.
+        let limit = 0.01;
+        let budget = json!({ "period": "total", "limitUsd": limit });
+        Answer::of(put(&one, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
+        // The other process has heard of providers and budget.
+        let mut body = streamed(chat("open/gpt-4o-mini"));
+        body["max_tokens"] = json!(1_000_000);
+        until("the other has heard of it", PATIENCE, async || {
+            two.post_as(&key, "/v1/chat/completions", body.clone()).await.status == 402
+        })
+        .await;
+        body["max_tokens"] = json!(500);
+        let (one_ref, two_ref, key_ref, body_ref) = (&one, &two, &key, &body);
+        let asked = (0..200).map(async |index| {
+            let hub = if index % 2 == 0 { one_ref } else { two_ref };
+            hub.post_as(key_ref, "/v1/chat/completions", body_ref.clone()).await.status.as_u16()
+        });
+        let statuses = futures::future::join_all(asked).await;
+        let served = i64::try_from(statuses.iter().filter(|status| **status == 200).count()).expect("few");
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 402)), "{statuses:?}");
+        assert!(served > 0);
+        until("all is settled", PATIENCE, async || {
+            backend.count("SELECT COUNT(*) AS count FROM llm_reservations").await == 0
+        })
+        .await;
+        let spent = backend.count("SELECT spent AS count FROM llm_budgets").await;
+        let recorded = backend.count("SELECT CAST(SUM(cost) AS BIGINT) AS count FROM llm_usage").await;
+        assert_eq!((spent, recorded), (served * COST, served * COST));
+        assert!(spent <= 10_000_000, "{spent}");
+        assert_eq!(backend.count("SELECT reserved AS count FROM llm_budgets").await, 0);
+        // And to the end of it: one after the other, until there is nothing left for one more.
+        let tight = json!({ "period": "total", "limitUsd": f64::from(i32::try_from(spent).expect("small")) / 1e9 });
+        Answer::of(put(&one, &format!("/api/budgets/key/{id}"), &tight)).await.ok();
+        assert_eq!(one.post_as(&key, "/v1/chat/completions", body.clone()).await.status, 402);
+        one.stop().await;
+        two.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_process_leaves_behind_counts_in_full() {
+    each(async |hub, _| {
+        let (_, id) = caller(hub).await;
+        let budget = json!({ "period": "total", "limitUsd": 1 });
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
+        // As a process leaves it that was killed while a provider answered.
+        hub.backend
+            .execute(&format!(
+                "INSERT INTO llm_reservations (id, node, key_id, operation, model, budgets, amount, input_tokens, \
+                 output_tokens, lease_until, created_at) SELECT 'left', 'gone', '{id}', 'llm.chat', 'm', id, 12345, 1, 2, 0, 0 \
+                 FROM llm_budgets"
+            ))
+            .await;
+        hub.backend.execute("UPDATE llm_budgets SET reserved = 12345").await;
+        // The next start of a process looks at once.
+        let mut second = TestHub::start(hub.backend.clone(), settings).await;
+        until("it is settled", PATIENCE, async || {
+            hub.backend.count("SELECT COUNT(*) AS count FROM llm_usage WHERE status = 'lost'").await == 1
+        })
+        .await;
+        let budgets = hub.get("/api/budgets").await.ok();
+        assert_eq!((&budgets["items"][0]["spentUsd"], &budgets["items"][0]["reservedUsd"]), (&json!(0.000_012_345), &json!(0.0)));
+        second.stop().await;
+    })
+    .await;
+}
