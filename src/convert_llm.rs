@@ -137,7 +137,8 @@ pub(crate) fn keys(one: Option<String>, several: Option<Vec<String>>) -> Option<
 pub(crate) fn base_url(kind: shared::ProviderKind, given: Option<&str>) -> Result<String, CallError> {
     match (kind, given) {
         (_, Some(url)) => {
-            let mut parsed = url::Url::parse(url).map_err(|_| CallError::fault("/baseUrl", "must be a URL"))?;
+            let mut parsed =
+                url::Url::parse(url).map_err(|_| CallError::fault("/baseUrl", "must be a URL"))?;
             if parsed.path() == "/" && parsed.query().is_none() {
                 parsed.set_path("/v1");
             }

@@ -102,6 +102,8 @@ pub(super) enum Command {
     Call(super::call::CallArgs),
     /// Show what has happened, or follow what happens
     Events(super::events::EventsArgs),
+    /// Talk with a language model through a running hub, or test its provider
+    Llm(super::llm::LlmArgs),
     /// Manage API keys
     Keys(super::keys::KeysArgs),
     /// Bring the database's schema up to date, or show where it stands
@@ -122,6 +124,7 @@ impl Command {
         match self {
             Self::Call(args) => args.format.json,
             Self::Events(args) => args.format.json,
+            Self::Llm(args) => args.format.json,
             Self::Keys(args) => args.format.json,
             Self::Migrate(args) => args.format.json,
             Self::Config(args) => args.wants_json(),

@@ -10,6 +10,7 @@ mod doctor;
 mod events;
 mod exit;
 mod keys;
+mod llm;
 mod migrate;
 mod openapi;
 mod output;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> End {
         Some(Command::Serve(args)) => serve::run(&global, &args),
         Some(Command::Call(args)) => block_on(call::run(args)),
         Some(Command::Events(args)) => block_on(events::run(args)),
+        Some(Command::Llm(args)) => block_on(llm::run(args)),
         Some(Command::Spoke(args)) => spoke::run(args),
         Some(Command::Dev(args)) => dev::run(&global, &args),
         Some(Command::Keys(args)) => block_on(keys::run(&global, args)),

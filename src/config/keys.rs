@@ -239,16 +239,28 @@ pub fn all() -> Vec<Key> {
         key!(size "outbound.response_bytes" = outbound.response_bytes, "Largest answer of another server that is read into memory."),
         key!(size "llm.body_bytes" = llm.body_bytes, "Largest request to a language model; images stand in requests."),
         key!(size "llm.event_bytes" = llm.event_bytes, "Largest event of a language model's stream."),
-        key!("llm.timeout" = llm.timeout, "Longest wait for the first token of a stream, or for a whole answer."),
-        key!("llm.idle_timeout" = llm.idle_timeout, "Longest silence of a language model in the middle of a stream."),
+        key!(
+            "llm.timeout" = llm.timeout,
+            "Longest wait for the first token of a stream, or for a whole answer."
+        ),
+        key!(
+            "llm.idle_timeout" = llm.idle_timeout,
+            "Longest silence of a language model in the middle of a stream."
+        ),
         key!("llm.retries" = llm.retries, "Further attempts with one provider of language models."),
         key!(
             "llm.max_tokens" = llm.max_tokens,
             "Bound of answers where the provider insists on one, or a budget has to be reserved, and the caller names none."
         ),
-        key!("llm.prices" = llm.prices, "A JSON file of prices by model, before those that ship with the hub."),
+        key!(
+            "llm.prices" = llm.prices,
+            "A JSON file of prices by model, before those that ship with the hub."
+        ),
         key!(size "llm.cache_bytes" = llm.cache_bytes, "Memory for answers that are given again, where a key's policy says so."),
-        key!("llm.capture_keep" = llm.capture_keep, "How long prompts and answers are kept of keys that have them recorded."),
+        key!(
+            "llm.capture_keep" = llm.capture_keep,
+            "How long prompts and answers are kept of keys that have them recorded."
+        ),
         key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."

@@ -7,8 +7,8 @@
 mod env;
 mod file;
 mod keys;
-mod load;
 mod llm;
+mod load;
 mod outbound;
 mod problem;
 mod rules;
@@ -19,8 +19,8 @@ mod value;
 
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
-pub use load::{Flag, Loaded, Sources, examine, load};
 pub use llm::Llm;
+pub use load::{Flag, Loaded, Sources, examine, load};
 pub use outbound::Outbound;
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;

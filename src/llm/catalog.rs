@@ -130,7 +130,10 @@ impl Catalog {
             return vec![candidate];
         }
         // A name without its provider, where one alone lists it.
-        let mut listed = self.providers.values().filter(|provider| provider.config.models.iter().any(|model| model == name));
+        let mut listed = self
+            .providers
+            .values()
+            .filter(|provider| provider.config.models.iter().any(|model| model == name));
         match (listed.next(), listed.next()) {
             (Some(provider), None) => {
                 vec![Candidate { provider: provider.clone(), model: name.to_owned(), timeout: None }]
@@ -157,10 +160,18 @@ impl Catalog {
             })
             .collect();
         drawn.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
-        drawn.into_iter().filter_map(|(_, _, target)| self.direct(&target.model, target.timeout_seconds)).collect()
+        drawn
+            .into_iter()
+            .filter_map(|(_, _, target)| self.direct(&target.model, target.timeout_seconds))
+            .collect()
     }
 
-    pub(super) fn budgets_of(&self, key_id: &str, project: Option<&str>, session: Option<&str>) -> Vec<String> {
+    pub(super) fn budgets_of(
+        &self,
+        key_id: &str,
+        project: Option<&str>,
+        session: Option<&str>,
+    ) -> Vec<String> {
         if self.budgets.is_empty() {
             return Vec::new();
         }

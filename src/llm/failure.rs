@@ -18,7 +18,8 @@ pub(super) fn refused(refused: Refused) -> CallError {
 
 /// No model of this name.
 pub(super) fn unknown(model: &str) -> CallError {
-    let message = format!("No model {model:?}; GET /v1/models lists what there is, `provider/model` names any other.");
+    let message =
+        format!("No model {model:?}; GET /v1/models lists what there is, `provider/model` names any other.");
     declared("MODEL_NOT_FOUND", 404, message, model)
 }
 
@@ -67,7 +68,9 @@ pub fn fault_of(error: &CallError, request_id: &str) -> Fault {
         other => other,
     };
     let pointer = error.details.as_ref().and_then(|details| details["faults"][0]["pointer"].as_str());
-    let param = pointer.map(|pointer| pointer.trim_start_matches('/').replace('/', ".")).filter(|param| !param.is_empty());
+    let param = pointer
+        .map(|pointer| pointer.trim_start_matches('/').replace('/', "."))
+        .filter(|param| !param.is_empty());
     let code = match &*error.code {
         codes::ACCESS_DENIED if error.unauthenticated => "invalid_api_key",
         "MODEL_NOT_FOUND" => "model_not_found",

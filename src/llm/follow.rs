@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alkhub_core::{CallError, protocol};
 use futures::StreamExt;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
 
@@ -20,6 +20,8 @@ use crate::{
 const CHANGED: &str = "hub.llm";
 /// The longest that a change goes unnoticed of which nothing was heard.
 const POLL: Duration = Duration::from_secs(2);
+/// Longest time of the first look.
+const FIRST: Duration = Duration::from_secs(10);
 /// How often captures whose time is over are deleted.
 const SWEEP: u32 = 30;
 
@@ -32,8 +34,13 @@ pub(super) async fn start(
 ) {
     let mut heard = bus.subscribe(&bus::topic(CHANGED, "")).await;
     let llm = llm.clone();
+    let mut known = None;
+    // Before anything is served: a request must not slip by a budget that is not known yet.
+    if !matches!(timeout(FIRST, look(&llm, &vault, &mut known)).await, Ok(Ok(()))) {
+        tracing::warn!("the providers of models could not be read at the start; they are tried again");
+    }
     let following = async move {
-        let (mut known, mut looks) = (None, 0_u32);
+        let mut looks = 0_u32;
         loop {
             if let Err(error) = look(&llm, &vault, &mut known).await {
                 tracing::debug!(cause = error.cause, "the providers of models cannot be read");
@@ -65,7 +72,7 @@ async fn look(llm: &Llm, vault: &Vault, known: &mut Option<i64>) -> Result<(), C
         // One that has not changed keeps what is known of its keys.
         let provider = match same {
             Some(same) => same.clone(),
-            None => match open(vault, row).await {
+            None => match open(vault, row, before.providers.get(&row.name).map(|held| &**held)).await {
                 Ok(provider) => Arc::new(provider),
                 Err(error) => {
                     tracing::error!(provider = row.name, %error, cause = error.cause, "a provider of models cannot be used");
@@ -97,7 +104,15 @@ async fn look(llm: &Llm, vault: &Vault, known: &mut Option<i64>) -> Result<(), C
     Ok(())
 }
 
-async fn open(vault: &Vault, row: &stored::Provider) -> Result<Provider, CallError> {
+async fn open(
+    vault: &Vault,
+    row: &stored::Provider,
+    before: Option<&Provider>,
+) -> Result<Provider, CallError> {
+    // Opening takes a while, on purpose.
+    if let Some(before) = before.filter(|before| before.sealed == row.credentials) {
+        return Provider::of(row, before.secrets());
+    }
     let keys: Vec<Zeroizing<String>> = match &row.credentials {
         None => Vec::new(),
         Some(sealed) => {

@@ -139,7 +139,10 @@ async fn again(database: &Database, settlements: Vec<Settlement>, why: &CallErro
             return;
         }
     }
-    tracing::error!(count = settlements.len(), "usage could not be written; it will be counted as it was reserved");
+    tracing::error!(
+        count = settlements.len(),
+        "usage could not be written; it will be counted as it was reserved"
+    );
 }
 
 /// Renews the leases of this process, and settles what processes have left that are gone.
@@ -160,8 +163,7 @@ async fn tend(database: Database, node: std::sync::Arc<str>) {
         if overdue.is_empty() {
             continue;
         }
-        let settlements: Vec<_> =
-            overdue.iter().map(|left| Settlement { record: lost(left) }).collect();
+        let settlements: Vec<_> = overdue.iter().map(|left| Settlement { record: lost(left) }).collect();
         if let Ok(applied) = stored::apply(&database, &[], &settlements).await {
             let count = settlements.len() as u64 - applied.late;
             tracing::warn!(count, "requests of a process that is gone were settled in full");
@@ -210,7 +212,9 @@ fn exceeds(budget: &Exceeded) -> CallError {
     let Exceeded { kind, subject, period, amount, spent, reserved, renews_at } = budget;
     let mut message = format!(
         "The budget of the {kind} {subject:?} ({period}, {} USD) does not suffice: {} USD are spent and {} USD reserved for requests that run.",
-        usd(*amount), usd(*spent), usd(*reserved)
+        usd(*amount),
+        usd(*spent),
+        usd(*reserved)
     );
     if let Some(renews_at) = renews_at {
         message.push_str(&format!(" It is renewed at {}.", rfc3339(*renews_at)));

@@ -58,7 +58,11 @@ impl Limits {
         let wanted = full_at.max(now) + count as f64 * step(quota);
         let excess = wanted - now - quota.seconds as f64 * 1000.0;
         if excess > 0.5 {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and at most a day")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive and at most a day"
+            )]
             let seconds = (excess / 1000.0).ceil() as u32;
             let name = if what == What::Requests { "requests" } else { "tokens" };
             let message = format!(

@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use super::{
-    Llm, Policy, Price, catalog::Candidate,
-    dialect::Usage,
-    usd,
-};
+use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, usd};
 use crate::storage::{
-    llm::{captures::{self, Capture}, usage::Record},
+    llm::{
+        captures::{self, Capture},
+        usage::Record,
+    },
     time::{now_ms, rfc3339},
 };
 
@@ -51,9 +50,10 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(llm: Llm, facts: Facts, request: &[u8]) -> Self {
-        let capture = facts.policy.record.then(|| {
-            (request[..request.len().min(KEPT)].to_vec(), Vec::new(), request.len() > KEPT)
-        });
+        let capture = facts
+            .policy
+            .record
+            .then(|| (request[..request.len().min(KEPT)].to_vec(), Vec::new(), request.len() > KEPT));
         Self {
             llm,
             facts,
@@ -128,7 +128,10 @@ impl Meter {
             operation: facts.operation.clone(),
             requested: facts.requested.clone(),
             provider: self.asked.as_ref().map(|(asked, _)| asked.provider.name.clone()),
-            model: self.asked.as_ref().map_or_else(|| facts.requested.clone(), |(asked, _)| short(&asked.model)),
+            model: self
+                .asked
+                .as_ref()
+                .map_or_else(|| facts.requested.clone(), |(asked, _)| short(&asked.model)),
             input_tokens: signed(usage.input),
             cached_tokens: signed(usage.cached),
             output_tokens: signed(usage.output),

@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn models_and_their_versions_have_prices() {
         let prices = Prices::load(None).expect("prices");
-        for model in ["gpt-4o-mini", "gpt-4o-2024-08-06", "claude-haiku-4-5-20251001", "text-embedding-3-small"] {
+        for model in
+            ["gpt-4o-mini", "gpt-4o-2024-08-06", "claude-haiku-4-5-20251001", "text-embedding-3-small"]
+        {
             assert!(prices.of(model).is_some(), "{model}");
         }
         assert_eq!(prices.of("no-such-model"), None);

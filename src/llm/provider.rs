@@ -51,6 +51,8 @@ pub(super) struct Provider {
     pub(super) base: Url,
     pub(super) config: Config,
     pub(super) revision: i64,
+    /// The keys as they are stored; where they have not changed they need not be opened again.
+    pub(super) sealed: Option<String>,
     pub(super) keys: Vec<Key>,
     turn: AtomicUsize,
 }
@@ -100,6 +102,7 @@ impl Provider {
             base,
             config,
             revision: stored.revision,
+            sealed: stored.credentials.clone(),
             keys: all,
             turn: AtomicUsize::new(0),
         })
@@ -128,7 +131,9 @@ impl Provider {
     pub(super) fn pick(&self, tried: &[usize]) -> Option<usize> {
         let (now, start) = (now_ms(), self.turn.fetch_add(1, Relaxed));
         let order = (0..self.keys.len()).map(|step| start.wrapping_add(step) % self.keys.len());
-        order.filter(|index| !tried.contains(index)).find(|index| self.keys[*index].until.load(Relaxed) <= now)
+        order
+            .filter(|index| !tried.contains(index))
+            .find(|index| self.keys[*index].until.load(Relaxed) <= now)
     }
 
     /// Seconds until one of its keys has rested.
@@ -141,6 +146,11 @@ impl Provider {
     pub(super) fn resting(&self) -> usize {
         let now = now_ms();
         self.keys.iter().filter(|key| key.until.load(Relaxed) > now).count()
+    }
+
+    /// Its keys.
+    pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
+        self.keys.iter().map(|key| key.secret.clone()).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// Takes its keys out of a text that it has sent.

@@ -21,8 +21,9 @@ use super::{
     ledger::{self, Ledger},
     meter::{Facts, Meter, short},
     provider::Kind,
-    relay, usd,
+    relay,
     upstream::{Answered, Attempt, Failed, Next},
+    usd,
 };
 use crate::storage::{llm::ledger::Reservation, time::now_ms};
 
@@ -75,7 +76,8 @@ impl Llm {
         };
         // Half the bytes is more tokens than texts have; what it comes to is settled afterwards.
         let worst = |price: &Option<Price>| {
-            let usage = super::dialect::Usage { input: input / 2, output: output(price), ..Default::default() };
+            let usage =
+                super::dialect::Usage { input: input / 2, output: output(price), ..Default::default() };
             price.map_or(0, |price| price.cost(&usage))
         };
         let taken = input / 4 + head.max_tokens.unwrap_or(0).min(self.inner.settings.max_tokens);
@@ -123,7 +125,13 @@ impl Llm {
                         None => None,
                     };
                     meter.first_token();
-                    Ok(Answer::Stream(relay::stream(meter, begun, translator, plan.strip, self.inner.settings.idle_timeout)))
+                    Ok(Answer::Stream(relay::stream(
+                        meter,
+                        begun,
+                        translator,
+                        plan.strip,
+                        self.inner.settings.idle_timeout,
+                    )))
                 }
             },
             Err(failed) => {
@@ -194,7 +202,11 @@ impl Llm {
         let mut pauses = 0;
         loop {
             let Some(index) = provider.pick(&tried) else {
-                let mut error = failure::failed(&provider.name, None, "is not asked for the moment, because it has failed too often");
+                let mut error = failure::failed(
+                    &provider.name,
+                    None,
+                    "is not asked for the moment, because it has failed too often",
+                );
                 error.http_status = Some(503);
                 error.retry_after = Some(provider.rests_for());
                 return Err(Failed { error, next: Next::Elsewhere, body: None, cause: "resting".to_owned() });
@@ -233,7 +245,11 @@ impl Llm {
             };
             let credentials = matches!(failed.cause.as_str(), "401" | "403");
             key.failed(after, credentials);
-            self.inner.signs.resting.with_label_values(&[&provider.name]).set(i64::try_from(provider.resting()).unwrap_or(i64::MAX));
+            self.inner
+                .signs
+                .resting
+                .with_label_values(&[&provider.name])
+                .set(i64::try_from(provider.resting()).unwrap_or(i64::MAX));
             tried.push(index);
             if meter.attempts >= ATTEMPTS {
                 return Err(failed);
@@ -268,7 +284,10 @@ impl Llm {
     ) -> Result<Plan, Refused> {
         let from = exchange.dialect;
         let Some(to) = candidate.provider.speaks(from) else {
-            return Err(Refused::new("model", format!("The provider of {:?} has nothing of this kind.", candidate.id())));
+            return Err(Refused::new(
+                "model",
+                format!("The provider of {:?} has nothing of this kind.", candidate.id()),
+            ));
         };
         if from == to {
             let strip = from == Dialect::Chat && head.stream && !head.wants_usage;
@@ -285,7 +304,12 @@ impl Llm {
             include_usage: head.wants_usage,
             echo,
         };
-        Ok(Plan { dialect: to, body: request.to_string().into(), route: Some((route, context)), strip: false })
+        Ok(Plan {
+            dialect: to,
+            body: request.to_string().into(),
+            route: Some((route, context)),
+            strip: false,
+        })
     }
 
     fn whole(

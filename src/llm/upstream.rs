@@ -75,7 +75,11 @@ impl Attempt<'_> {
         match tokio::time::timeout(timeout, self.ask(llm)).await {
             Ok(answered) => answered,
             Err(_) => Err(Failed {
-                error: failure::failed(&provider.name, None, &format!("did not answer within {} s", timeout.as_secs())),
+                error: failure::failed(
+                    &provider.name,
+                    None,
+                    &format!("did not answer within {} s", timeout.as_secs()),
+                ),
                 next: Next::Elsewhere,
                 body: None,
                 cause: "timeout".to_owned(),
@@ -86,11 +90,13 @@ impl Attempt<'_> {
     async fn ask(self, llm: &Llm) -> Result<Answered, Failed> {
         let provider = &*self.candidate.provider;
         let request = self.request().map_err(|error| passing(error, "request"))?;
-        llm.inner.outbound.guard().check(request.url()).map_err(|error| Failed {
-            next: Next::Elsewhere,
-            ..passing(error, "refused")
-        })?;
-        let response = llm.inner.client.execute(request).await.map_err(|error| unreached(provider, &error))?;
+        llm.inner
+            .outbound
+            .guard()
+            .check(request.url())
+            .map_err(|error| Failed { next: Next::Elsewhere, ..passing(error, "refused") })?;
+        let response =
+            llm.inner.client.execute(request).await.map_err(|error| unreached(provider, &error))?;
         if response.status() != StatusCode::OK {
             return Err(refused(provider, response).await);
         }
@@ -99,7 +105,10 @@ impl Attempt<'_> {
             let body = body.map_err(|error| passing(error, "connection"))?;
             return match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
                 Ok(_) => Ok(Answered::Whole(body)),
-                Err(_) => Err(passing(failure::failed(&provider.name, None, "gave an answer that is not JSON"), "malformed")),
+                Err(_) => Err(passing(
+                    failure::failed(&provider.name, None, "gave an answer that is not JSON"),
+                    "malformed",
+                )),
             };
         }
         let begun = Begun {
@@ -144,14 +153,19 @@ impl Begun {
                 Some(Err(error)) => return Err(unreached(provider, &error)),
                 None => return Err(broken("ended its stream before it had said anything")),
             };
-            let part = self.splitter.push(chunk).map_err(|error| broken(&format!("sent too much at once: {error}")))?;
+            let part = self
+                .splitter
+                .push(chunk)
+                .map_err(|error| broken(&format!("sent too much at once: {error}")))?;
             let Some(part) = part else { continue };
             let mut ready = false;
             for event in events(&part) {
                 match self.watch.event(&event) {
                     Seen::Token | Seen::End => ready = true,
                     Seen::Failed if !ready => {
-                        let said = read_error(&event.data).map_or_else(String::new, |(message, ..)| format!(": {}", provider.scrub(&message)));
+                        let said = read_error(&event.data).map_or_else(String::new, |(message, ..)| {
+                            format!(": {}", provider.scrub(&message))
+                        });
                         return Err(broken(&format!("failed at the start of its stream{said}")));
                     }
                     _ => {}
@@ -204,24 +218,37 @@ async fn refused(provider: &Provider, response: Response) -> Failed {
             let mut error = failure::failed(&provider.name, Some(code), what.trim_end_matches('.'));
             if code == 429 {
                 error.http_status = Some(429);
-                error.retry_after = after.map(|after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1));
+                error.retry_after =
+                    after.map(|after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1));
             }
             Failed { error, next: Next::Again { after }, body: None, cause }
         }
         404 => Failed {
-            error: failure::rejected(&provider.name, code, message.unwrap_or_else(|| "The provider does not have this.".to_owned())),
+            error: failure::rejected(
+                &provider.name,
+                code,
+                message.unwrap_or_else(|| "The provider does not have this.".to_owned()),
+            ),
             next: Next::Elsewhere,
             body: Some(scrubbed.into_bytes().into()),
             cause,
         },
         300..=399 => Failed {
-            error: failure::failed(&provider.name, Some(code), "redirects requests elsewhere; set its base URL to that place"),
+            error: failure::failed(
+                &provider.name,
+                Some(code),
+                "redirects requests elsewhere; set its base URL to that place",
+            ),
             next: Next::Elsewhere,
             body: None,
             cause,
         },
         _ => Failed {
-            error: failure::rejected(&provider.name, code, message.unwrap_or_else(|| format!("The provider answered {code}."))),
+            error: failure::rejected(
+                &provider.name,
+                code,
+                message.unwrap_or_else(|| format!("The provider answered {code}.")),
+            ),
             next: Next::Nothing,
             body: Some(scrubbed.into_bytes().into()),
             cause,
@@ -231,7 +258,9 @@ async fn refused(provider: &Provider, response: Response) -> Failed {
 
 /// Seconds, or the milliseconds that OpenAI writes beside them; dates are not worth reading.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|value| *value >= 0.0);
+    let number = |name: &str| {
+        headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|value| *value >= 0.0)
+    };
     let ms = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(ms).ok()
 }
@@ -287,7 +316,11 @@ impl Llm {
                 if probe.ok {
                     key.succeeded();
                     let list: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-                    let ids = list["data"].as_array().into_iter().flatten().filter_map(|model| model["id"].as_str());
+                    let ids = list["data"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|model| model["id"].as_str());
                     probe.models = ids.take(100).map(str::to_owned).collect();
                 } else {
                     let said = provider.scrub(&String::from_utf8_lossy(&body));

@@ -21,12 +21,18 @@ async fn what_passes_is_tried_again() {
             upstream.fails(faults);
             let answer = hub.post("/v1/chat/completions", chat("open/gpt-4o-mini")).await;
             answer.ok();
-            assert_eq!((upstream.got().len(), &answer.headers["x-alkhub-attempts"]), (attempts, &attempts.to_string().parse().expect("a value")));
+            assert_eq!(
+                (upstream.got().len(), &answer.headers["x-alkhub-attempts"]),
+                (attempts, &attempts.to_string().parse().expect("a value"))
+            );
         }
         // Longer than anybody waits: the caller is told when to come again.
         upstream.fails([Fault::Status(429, Some("30"))]);
         let answer = hub.post("/v1/chat/completions", chat("open/gpt-4o-mini")).await;
-        assert_eq!((answer.status.as_u16(), &answer.headers["retry-after"]), (429, &"30".parse().expect("a value")));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.headers["retry-after"]),
+            (429, &"30".parse().expect("a value"))
+        );
         assert_eq!(answer.json()["error"]["type"], "rate_limit_error");
         // The key rests for so long, and nobody is asked.
         upstream.forget();
@@ -41,9 +47,15 @@ async fn what_is_the_requests_own_fault_is_not_tried_again() {
     each(async |hub, upstream| {
         upstream.fails([Fault::Status(400, None), Fault::Status(400, None), Fault::Status(422, None)]);
         let answer = hub.post("/v1/chat/completions", chat("open/gpt-4o-mini")).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["message"]), (400, &json!("told to fail")));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["error"]["message"]),
+            (400, &json!("told to fail"))
+        );
         let answer = hub.post("/v1/messages", message("open/gpt-4o-mini")).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["error"]["type"]),
+            (400, &json!("invalid_request_error"))
+        );
         assert_eq!(answer.json()["error"]["message"], "told to fail");
         let answer = hub.post("/v1/messages", message("anth/claude-haiku-4-5")).await;
         assert_eq!(answer.json()["error"]["message"], "told to fail");
@@ -100,16 +112,34 @@ async fn fallbacks_serve_before_the_first_token_and_not_after() {
 
 #[tokio::test]
 async fn malformed_and_giant_events_end_a_translated_stream_properly() {
-    each_with(|config| config.llm.event_bytes = 4096, async |hub, upstream| {
-        upstream.fails([Fault::Malformed, Fault::Giant(100_000), Fault::Giant(100_000)]);
-        let answer = hub.post("/v1/chat/completions", streamed(chat("anth/x"))).await;
-        assert!(data(&answer).last().expect("an event")["error"]["message"].as_str().expect("text").contains("not JSON"));
-        let answer = hub.post("/v1/chat/completions", streamed(chat("anth/x"))).await;
-        assert!(data(&answer).last().expect("an event")["error"]["message"].as_str().expect("text").contains("too much"));
-        let answer = hub.post("/v1/chat/completions", streamed(chat("open/x"))).await;
-        let events: Vec<Value> = data(&answer);
-        assert!(events.last().expect("an event")["error"]["message"].as_str().expect("text").contains("too much"));
-    })
+    each_with(
+        |config| config.llm.event_bytes = 4096,
+        async |hub, upstream| {
+            upstream.fails([Fault::Malformed, Fault::Giant(100_000), Fault::Giant(100_000)]);
+            let answer = hub.post("/v1/chat/completions", streamed(chat("anth/x"))).await;
+            assert!(
+                data(&answer).last().expect("an event")["error"]["message"]
+                    .as_str()
+                    .expect("text")
+                    .contains("not JSON")
+            );
+            let answer = hub.post("/v1/chat/completions", streamed(chat("anth/x"))).await;
+            assert!(
+                data(&answer).last().expect("an event")["error"]["message"]
+                    .as_str()
+                    .expect("text")
+                    .contains("too much")
+            );
+            let answer = hub.post("/v1/chat/completions", streamed(chat("open/x"))).await;
+            let events: Vec<Value> = data(&answer);
+            assert!(
+                events.last().expect("an event")["error"]["message"]
+                    .as_str()
+                    .expect("text")
+                    .contains("too much")
+            );
+        },
+    )
     .await;
 }
 

@@ -78,7 +78,10 @@ fn streamed(mut body: Value) -> Value {
 /// The data of a stream's events.
 fn data(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(answer.headers["content-type"].to_str().expect("text").starts_with("text/event-stream"), "{answer:?}");
+    assert!(
+        answer.headers["content-type"].to_str().expect("text").starts_with("text/event-stream"),
+        "{answer:?}"
+    );
     let lines = answer.body.lines().filter_map(|line| line.strip_prefix("data: "));
     lines.filter(|line| *line != "[DONE]").map(|line| serde_json::from_str(line).expect(line)).collect()
 }

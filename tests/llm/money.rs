@@ -30,22 +30,34 @@ async fn budgets_stop_hard_and_tell_by_how_much() {
         asked("s2").await.ok();
         until("it is spent", PATIENCE, async || {
             let budgets = hub.get("/api/budgets?kind=session").await.ok();
-            budgets["items"][0]["spentUsd"].as_f64() == Some(f64::from(i32::try_from(COST).expect("small")) / 1e9)
+            budgets["items"][0]["spentUsd"].as_f64()
+                == Some(f64::from(i32::try_from(COST).expect("small")) / 1e9)
                 && budgets["items"][0]["reservedUsd"] == 0.0
         })
         .await;
         Answer::of(put(hub, "/api/budgets/session/s1", &limit(0.000_004))).await.ok();
         let refused = asked("s1").await;
-        assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (402, &json!("insufficient_quota")));
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["error"]["code"]),
+            (402, &json!("insufficient_quota"))
+        );
         asked("s2").await.ok();
         Answer::of(put(hub, "/api/budgets/project/p", &json!({ "period": "day", "limitUsd": 0 }))).await.ok();
         let refused = asked("s2").await;
-        assert!(refused.json()["error"]["message"].as_str().expect("text").contains("renewed at"), "{refused:?}");
+        assert!(
+            refused.json()["error"]["message"].as_str().expect("text").contains("renewed at"),
+            "{refused:?}"
+        );
         Answer::of(hub.request(reqwest::Method::DELETE, "/api/budgets/project/p/day")).await.ok();
         asked("s2").await.ok();
-        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &json!({ "period": "month", "limitUsd": 1 }))).await.ok();
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &json!({ "period": "month", "limitUsd": 1 })))
+            .await
+            .ok();
         let unpriced = hub.post_as(&key, "/v1/chat/completions", chat("open/no-price")).await;
-        assert_eq!((unpriced.status.as_u16(), &unpriced.json()["error"]["code"]), (403, &json!("PRICE_UNKNOWN")));
+        assert_eq!(
+            (unpriced.status.as_u16(), &unpriced.json()["error"]["code"]),
+            (403, &json!("PRICE_UNKNOWN"))
+        );
 
         usage(hub, 4).await;
         for (by, lines) in [("key", 1), ("project", 1), ("session", 2), ("model", 1), ("day", 1)] {
@@ -67,20 +79,15 @@ async fn two_hundred_at_once_over_two_processes_never_overspend() {
         let backend = Arc::new(backend);
         let upstream = Upstream::start().await;
         let mut one = TestHub::start(backend.clone(), settings).await;
-        let mut two = TestHub::start(backend.clone(), settings).await;
         providers(&one, &upstream).await;
         let (key, id) = caller(&one).await;
         // Enough for some of them, by what each reserves for 500 tokens of an answer.
         let limit = 0.01;
         let budget = json!({ "period": "total", "limitUsd": limit });
         Answer::of(put(&one, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
-        // The other process has heard of providers and budget.
+        // Knows of it from its start.
+        let mut two = TestHub::start(backend.clone(), settings).await;
         let mut body = streamed(chat("open/gpt-4o-mini"));
-        body["max_tokens"] = json!(1_000_000);
-        until("the other has heard of it", PATIENCE, async || {
-            two.post_as(&key, "/v1/chat/completions", body.clone()).await.status == 402
-        })
-        .await;
         body["max_tokens"] = json!(500);
         let (one_ref, two_ref, key_ref, body_ref) = (&one, &two, &key, &body);
         let asked = (0..200).map(async |index| {
@@ -101,7 +108,8 @@ async fn two_hundred_at_once_over_two_processes_never_overspend() {
         assert!(spent <= 10_000_000, "{spent}");
         assert_eq!(backend.count("SELECT reserved AS count FROM llm_budgets").await, 0);
         // And to the end of it: one after the other, until there is nothing left for one more.
-        let tight = json!({ "period": "total", "limitUsd": f64::from(i32::try_from(spent).expect("small")) / 1e9 });
+        let tight =
+            json!({ "period": "total", "limitUsd": f64::from(i32::try_from(spent).expect("small")) / 1e9 });
         Answer::of(put(&one, &format!("/api/budgets/key/{id}"), &tight)).await.ok();
         assert_eq!(one.post_as(&key, "/v1/chat/completions", body.clone()).await.status, 402);
         one.stop().await;

@@ -7,7 +7,9 @@ use futures::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, SECRETS, caller, chat, data, each, each_with, message, streamed, text, upstream::Fault, usage};
+use super::{
+    PATIENCE, SECRETS, caller, chat, data, each, each_with, message, streamed, text, upstream::Fault, usage,
+};
 use crate::support::{hub::Answer, until};
 
 #[tokio::test]
@@ -68,7 +70,8 @@ async fn streams_pass_through_and_are_accounted() {
         let events = data(&hub.post_as(&key, "/v1/chat/completions", wanted).await);
         assert_eq!(events.last().expect("a chunk")["usage"]["completion_tokens"], 4);
 
-        let events = data(&hub.post_as(&key, "/v1/messages", streamed(message("anth/claude-haiku-4-5"))).await);
+        let events =
+            data(&hub.post_as(&key, "/v1/messages", streamed(message("anth/claude-haiku-4-5"))).await);
         assert_eq!(events.last().expect("an event")["type"], "message_stop");
         let response = streamed(json!({ "model": "open/gpt-4o-mini", "input": "Hi" }));
         let events = data(&hub.post_as(&key, "/v1/responses", response).await);
@@ -79,7 +82,12 @@ async fn streams_pass_through_and_are_accounted() {
             assert!(used["costUsd"].as_f64().expect("a number") > 0.0);
         }
         let metrics = hub.get("/metrics").await.body;
-        assert!(metrics.contains("alkhub_llm_requests_total{model=\"gpt-4o-mini\",provider=\"open\",status=\"ok\"} 3"), "{metrics}");
+        assert!(
+            metrics.contains(
+                "alkhub_llm_requests_total{model=\"gpt-4o-mini\",provider=\"open\",status=\"ok\"} 3"
+            ),
+            "{metrics}"
+        );
     })
     .await;
 }
@@ -88,7 +96,8 @@ async fn streams_pass_through_and_are_accounted() {
 async fn a_client_that_leaves_ends_the_providers_stream_and_is_accounted() {
     each(async |hub, upstream| {
         upstream.fails([Fault::Endless]);
-        let request = hub.request(Method::POST, "/v1/chat/completions").json(&streamed(chat("open/gpt-4o-mini")));
+        let request =
+            hub.request(Method::POST, "/v1/chat/completions").json(&streamed(chat("open/gpt-4o-mini")));
         let mut body = request.send().await.expect("an answer").bytes_stream();
         for _ in 0..5 {
             body.next().await.expect("a part").expect("a part");
@@ -115,7 +124,8 @@ async fn stopping_lets_streams_finish() {
     let slow = |config: &mut Config| config.server.shutdown_grace = Duration::from_secs(60);
     each_with(slow, async |hub, upstream| {
         upstream.fails([Fault::Slow(Duration::from_millis(500))]);
-        let request = hub.request(Method::POST, "/v1/chat/completions").json(&streamed(chat("open/gpt-4o-mini")));
+        let request =
+            hub.request(Method::POST, "/v1/chat/completions").json(&streamed(chat("open/gpt-4o-mini")));
         let running = tokio::spawn(async move { Answer::of(request).await });
         until("the provider is asked", PATIENCE, async || upstream.got().len() == 1).await;
         assert!(hub.stop().await);

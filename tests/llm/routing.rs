@@ -68,17 +68,24 @@ async fn keys_use_what_they_may() {
         let (key, id) = caller(hub).await;
         let path = format!("/api/llm/keys/{id}");
         let asked = async |model: &str| hub.post_as(&key, "/v1/chat/completions", chat(model)).await;
-        let policy = json!({ "policy": { "models": ["open/*"], "requests": { "count": 3, "seconds": 3600 } } });
+        let policy =
+            json!({ "policy": { "models": ["open/*"], "requests": { "count": 3, "seconds": 3600 } } });
         let set = Answer::of(put(hub, &path, &policy)).await.ok();
         assert_eq!(set, policy["policy"]);
         assert_eq!(hub.get(&path).await.ok(), policy["policy"]);
         asked("open/a").await.ok();
         let refused = asked("anth/a").await;
-        assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (403, &json!("MODEL_NOT_ALLOWED")));
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["error"]["code"]),
+            (403, &json!("MODEL_NOT_ALLOWED"))
+        );
         asked("open/b").await.ok();
         asked("open/b").await.ok();
         let refused = asked("open/b").await;
-        assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (429, &json!("rate_limit_exceeded")));
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["error"]["code"]),
+            (429, &json!("rate_limit_exceeded"))
+        );
         assert!(refused.headers.contains_key("retry-after"));
         let unknown = put(hub, "/api/llm/keys/nosuchkey", &policy);
         Answer::of(unknown).await.problem(404, "KEY_NOT_FOUND");

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{PATIENCE, SECRETS, Upstream, caller, chat, each, message, put, streamed, upstream::Fault, usage};
+use super::{
+    PATIENCE, SECRETS, Upstream, caller, chat, each, message, put, streamed, upstream::Fault, usage,
+};
 use crate::support::{
     hub::{Answer, TestHub},
     until,
@@ -45,7 +47,9 @@ async fn keys_are_nowhere_after_every_kind_of_failure() {
                 }
             }
         }
-        for path in ["/metrics", "/api/providers", "/api/usage", "/api/audit", "/api/events/log", "/api/models"] {
+        for path in
+            ["/metrics", "/api/providers", "/api/usage", "/api/audit", "/api/events/log", "/api/models"]
+        {
             said.push(hub.get(path).await.body);
         }
         for text in &said {
@@ -107,7 +111,8 @@ async fn answers_are_given_again_only_where_it_was_asked_for() {
         let (key, id) = caller(hub).await;
         let mut body = chat("open/gpt-4o-mini");
         body["temperature"] = json!(0);
-        let asked = async |body: &serde_json::Value| hub.post_as(&key, "/v1/chat/completions", body.clone()).await;
+        let asked =
+            async |body: &serde_json::Value| hub.post_as(&key, "/v1/chat/completions", body.clone()).await;
         for _ in 0..2 {
             asked(&body).await.ok();
         }
@@ -116,7 +121,10 @@ async fn answers_are_given_again_only_where_it_was_asked_for() {
         Answer::of(put(hub, &format!("/api/llm/keys/{id}"), &policy)).await.ok();
         let first = asked(&body).await;
         let second = asked(&body).await;
-        assert_eq!((&first.headers["x-alkhub-cache"], &second.headers["x-alkhub-cache"]), (&"miss".parse().expect("v"), &"hit".parse().expect("v")));
+        assert_eq!(
+            (&first.headers["x-alkhub-cache"], &second.headers["x-alkhub-cache"]),
+            (&"miss".parse().expect("v"), &"hit".parse().expect("v"))
+        );
         assert_eq!((first.body, upstream.got().len()), (second.body, 3));
         body["temperature"] = json!(1);
         asked(&body).await.ok();

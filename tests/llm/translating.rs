@@ -20,13 +20,16 @@ async fn a_chat_at_anthropic() {
         tools(&mut body, false);
         let answer = hub.post("/v1/chat/completions", body.clone()).await.ok();
         let call = &answer["choices"][0]["message"]["tool_calls"][0];
-        assert_eq!((&call["function"]["name"], &call["function"]["arguments"]), (&json!("get_weather"), &json!("{\"city\":\"Paris\"}")));
+        assert_eq!(
+            (&call["function"]["name"], &call["function"]["arguments"]),
+            (&json!("get_weather"), &json!("{\"city\":\"Paris\"}"))
+        );
         assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls");
         let message = answer["choices"][0]["message"].clone();
-        body["messages"].as_array_mut().expect("a list").extend([
-            message,
-            json!({ "role": "tool", "tool_call_id": "toolu_1", "content": "Sunny" }),
-        ]);
+        body["messages"]
+            .as_array_mut()
+            .expect("a list")
+            .extend([message, json!({ "role": "tool", "tool_call_id": "toolu_1", "content": "Sunny" })]);
         let answer = hub.post("/v1/chat/completions", body.clone()).await.ok();
         assert_eq!(answer["choices"][0]["message"]["content"], "Hello from claude-haiku-4-5");
         let got: Value = serde_json::from_str(&upstream.got()[1].body).expect("JSON");
@@ -37,7 +40,9 @@ async fn a_chat_at_anthropic() {
         let events = data(&hub.post("/v1/chat/completions", streamed(body)).await);
         let arguments: String = events
             .iter()
-            .filter_map(|event| event["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str())
+            .filter_map(|event| {
+                event["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str()
+            })
             .collect();
         assert_eq!(arguments, "{\"city\":\"Paris\"}");
         let answer = hub.post("/v1/chat/completions", streamed(chat("anth/claude-haiku-4-5"))).await;
@@ -58,16 +63,33 @@ async fn a_message_at_openai() {
         body["system"] = json!("Be brief");
         tools(&mut body, true);
         let answer = hub.post("/v1/messages", body.clone()).await.ok();
-        assert_eq!((&answer["content"][0]["type"], &answer["content"][0]["input"]), (&json!("tool_use"), &json!({ "city": "Paris" })));
-        assert_eq!((&answer["stop_reason"], &answer["usage"]["output_tokens"]), (&json!("tool_use"), &json!(4)));
+        assert_eq!(
+            (&answer["content"][0]["type"], &answer["content"][0]["input"]),
+            (&json!("tool_use"), &json!({ "city": "Paris" }))
+        );
+        assert_eq!(
+            (&answer["stop_reason"], &answer["usage"]["output_tokens"]),
+            (&json!("tool_use"), &json!(4))
+        );
         let got: Value = serde_json::from_str(&upstream.got()[0].body).expect("JSON");
-        assert_eq!((&got["messages"][0]["role"], &got["max_completion_tokens"]), (&json!("system"), &json!(50)));
+        assert_eq!(
+            (&got["messages"][0]["role"], &got["max_completion_tokens"]),
+            (&json!("system"), &json!(50))
+        );
         let events = data(&hub.post("/v1/messages", streamed(body)).await);
         let kinds: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-        assert_eq!(kinds, [
-            "message_start", "content_block_start", "content_block_delta", "content_block_delta", "content_block_stop",
-            "message_delta", "message_stop",
-        ]);
+        assert_eq!(
+            kinds,
+            [
+                "message_start",
+                "content_block_start",
+                "content_block_delta",
+                "content_block_delta",
+                "content_block_stop",
+                "message_delta",
+                "message_stop",
+            ]
+        );
         assert_eq!(events[5]["usage"]["output_tokens"], 4);
         let mut refused = message("open/gpt-4o-mini");
         refused["top_k"] = json!(3);
@@ -86,16 +108,27 @@ async fn responses_where_nobody_has_them() {
         for model in ["anth/claude-haiku-4-5", "local/m"] {
             let mut body = json!({ "model": model, "input": "Hi", "instructions": "Be brief" });
             let answer = hub.post("/v1/responses", body.clone()).await.ok();
-            assert_eq!((&answer["status"], &answer["usage"]["input_tokens"]), (&json!("completed"), &json!(11)));
-            assert!(answer["output"][0]["content"][0]["text"].as_str().expect("text").starts_with("Hello"), "{answer}");
+            assert_eq!(
+                (&answer["status"], &answer["usage"]["input_tokens"]),
+                (&json!("completed"), &json!(11))
+            );
+            assert!(
+                answer["output"][0]["content"][0]["text"].as_str().expect("text").starts_with("Hello"),
+                "{answer}"
+            );
             let events = data(&hub.post("/v1/responses", streamed(body.clone())).await);
             assert_eq!(events.last().expect("an event")["type"], "response.completed");
-            let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64().expect("a number")).collect();
+            let numbers: Vec<_> =
+                events.iter().map(|event| event["sequence_number"].as_u64().expect("a number")).collect();
             assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
-            body["tools"] = json!([{ "type": "function", "name": "get_weather", "parameters": { "type": "object" } }]);
+            body["tools"] =
+                json!([{ "type": "function", "name": "get_weather", "parameters": { "type": "object" } }]);
             let events = data(&hub.post("/v1/responses", streamed(body.clone())).await);
             let output = &events.last().expect("an event")["response"]["output"][0];
-            assert_eq!((&output["type"], &output["arguments"]), (&json!("function_call"), &json!("{\"city\":\"Paris\"}")));
+            assert_eq!(
+                (&output["type"], &output["arguments"]),
+                (&json!("function_call"), &json!("{\"city\":\"Paris\"}"))
+            );
             body["previous_response_id"] = json!("resp_1");
             let refused = hub.post("/v1/responses", body).await;
             assert_eq!(refused.json()["error"]["param"], "previous_response_id");

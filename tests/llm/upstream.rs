@@ -118,11 +118,14 @@ impl State {
         let fault = self.faults.lock().pop_front();
         match fault {
             Some(Fault::Status(status, after)) => {
-                let mut response = Response::builder().status(StatusCode::from_u16(status).expect("a status"));
+                let mut response =
+                    Response::builder().status(StatusCode::from_u16(status).expect("a status"));
                 if let Some(after) = after {
                     response = response.header("retry-after", after);
                 }
-                return response.content_type("application/json").body(error(&path, "told to fail").to_string());
+                return response
+                    .content_type("application/json")
+                    .body(error(&path, "told to fail").to_string());
             }
             Some(Fault::EchoKey(status)) => {
                 let key = headers.get("x-api-key").or_else(|| headers.get("authorization"));
@@ -151,9 +154,15 @@ impl State {
             Some(Fault::FailFirst) => {
                 let error = error(&path, "overloaded");
                 let named = path.ends_with("messages");
-                events = vec![if named { format!("event: error\ndata: {error}\n\n") } else { format!("data: {error}\n\n") }];
+                events = vec![if named {
+                    format!("event: error\ndata: {error}\n\n")
+                } else {
+                    format!("data: {error}\n\n")
+                }];
             }
-            Some(Fault::Malformed) => events.insert(3, "event: content_block_delta\ndata: {\"type\":\n\n".to_owned()),
+            Some(Fault::Malformed) => {
+                events.insert(3, "event: content_block_delta\ndata: {\"type\":\n\n".to_owned())
+            }
             Some(Fault::Giant(size)) => events.insert(3, format!("data: {}\n\n", "x".repeat(size))),
             Some(Fault::Endless) => endless = true,
             _ => {}
@@ -189,7 +198,8 @@ fn error(path: &str, message: &str) -> Value {
 /// What is said: by the model's name, or what tools and formats ask for.
 fn said(asked: &Value) -> (Option<&'static str>, String) {
     let text = asked.to_string();
-    let answered = text.contains("\"tool\"") || text.contains("tool_result") || text.contains("function_call_output");
+    let answered =
+        text.contains("\"tool\"") || text.contains("tool_result") || text.contains("function_call_output");
     if asked["tools"].is_array() && !answered {
         return (Some("get_weather"), "{\"city\":\"Paris\"}".to_owned());
     }
@@ -210,7 +220,9 @@ fn whole(path: &str, asked: &Value) -> Value {
         }),
         path if path.ends_with("/messages") => {
             let block = match tool {
-                Some(name) => json!({ "type": "tool_use", "id": "toolu_1", "name": name, "input": { "city": "Paris" } }),
+                Some(name) => {
+                    json!({ "type": "tool_use", "id": "toolu_1", "name": name, "input": { "city": "Paris" } })
+                }
                 None => json!({ "type": "text", "text": text }),
             };
             json!({
@@ -231,8 +243,7 @@ fn whole(path: &str, asked: &Value) -> Value {
             let mut message = json!({ "role": "assistant", "content": text, "refusal": null });
             if let Some(name) = tool {
                 message["content"] = Value::Null;
-                message["tool_calls"] =
-                    json!([{ "id": "call_1", "type": "function", "function": { "name": name, "arguments": text } }]);
+                message["tool_calls"] = json!([{ "id": "call_1", "type": "function", "function": { "name": name, "arguments": text } }]);
             }
             json!({
                 "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model,
@@ -249,7 +260,8 @@ fn events(path: &str, asked: &Value) -> Vec<String> {
     let (tool, text) = said(asked);
     let (first, second) = text.split_at(text.len() / 2);
     let model = &asked["model"];
-    let named = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or_default());
+    let named =
+        |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or_default());
     if path.ends_with("/messages") {
         let delta = |text: &str| match tool {
             Some(_) => json!({ "type": "input_json_delta", "partial_json": text }),
@@ -260,15 +272,19 @@ fn events(path: &str, asked: &Value) -> Vec<String> {
             None => json!({ "type": "text", "text": "" }),
         };
         return vec![
-            named(json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "role": "assistant",
+            named(
+                json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "role": "assistant",
                 "model": model, "content": [], "stop_reason": null, "stop_sequence": null,
-                "usage": { "input_tokens": 11, "output_tokens": 1 } } })),
+                "usage": { "input_tokens": 11, "output_tokens": 1 } } }),
+            ),
             named(json!({ "type": "content_block_start", "index": 0, "content_block": block })),
             named(json!({ "type": "content_block_delta", "index": 0, "delta": delta(first) })),
             named(json!({ "type": "content_block_delta", "index": 0, "delta": delta(second) })),
             named(json!({ "type": "content_block_stop", "index": 0 })),
-            named(json!({ "type": "message_delta", "delta": { "stop_reason": if tool.is_some() { "tool_use" } else { "end_turn" },
-                "stop_sequence": null }, "usage": { "output_tokens": 4 } })),
+            named(
+                json!({ "type": "message_delta", "delta": { "stop_reason": if tool.is_some() { "tool_use" } else { "end_turn" },
+                "stop_sequence": null }, "usage": { "output_tokens": 4 } }),
+            ),
             named(json!({ "type": "message_stop" })),
         ];
     }
@@ -290,8 +306,10 @@ fn events(path: &str, asked: &Value) -> Vec<String> {
     let mut all = vec![chunk(json!({ "role": "assistant", "content": "" }), Value::Null)];
     match tool {
         Some(name) => {
-            let call = |id: Value, name: Value, arguments: &str| json!({ "tool_calls": [{ "index": 0, "id": id,
-                "type": "function", "function": { "name": name, "arguments": arguments } }] });
+            let call = |id: Value, name: Value, arguments: &str| {
+                json!({ "tool_calls": [{ "index": 0, "id": id,
+                "type": "function", "function": { "name": name, "arguments": arguments } }] })
+            };
             all.push(chunk(call("call_1".into(), name.into(), ""), Value::Null));
             for part in [first, second] {
                 let more = json!({ "tool_calls": [{ "index": 0, "function": { "arguments": part } }] });

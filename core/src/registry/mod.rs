@@ -57,11 +57,7 @@ impl Registry {
     }
 
     /// Puts something around the handler of a declared operation, which it may still call.
-    pub fn wrap(
-        &self,
-        id: &str,
-        around: impl FnOnce(Arc<dyn ErasedHandler>) -> Arc<dyn ErasedHandler>,
-    ) {
+    pub fn wrap(&self, id: &str, around: impl FnOnce(Arc<dyn ErasedHandler>) -> Arc<dyn ErasedHandler>) {
         let Some(entry) = self.get(id) else { return };
         if let Some(descriptor) = entry.descriptor() {
             self.exchange(&[], vec![Entry::declared(descriptor, around(entry.handler.clone()))]);

@@ -107,6 +107,27 @@ impl Client {
         serde_json::from_str(data.get()).map_err(|_| self.not_a_hub())
     }
 
+    /// Asks a language model; the data of the stream's events come as the hub sends them.
+    pub(super) async fn chat(
+        &self,
+        body: &Value,
+    ) -> Result<impl Stream<Item = Result<String, Failure>> + use<'_>, Failure> {
+        let url = self.base.join("v1/chat/completions").map_err(|error| Failure::usage(error.to_string()))?;
+        let mut request = self.http.post(url).json(body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose());
+        }
+        let response = request.send().await.map_err(|error| self.lost(&error))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let told: Value = response.json().await.unwrap_or_default();
+            let message = told["error"]["message"].as_str().map_or_else(|| status.to_string(), str::to_owned);
+            return Err(Failure::failed(message));
+        }
+        Ok(sse::frames(response.bytes_stream())
+            .map(move |frame| frame.map(|frame| frame.data).map_err(|error| self.lost(&error))))
+    }
+
     /// Subscribes; the items come as the hub sends them.
     pub(super) async fn subscribe(
         &self,

@@ -154,7 +154,8 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
-    const STREAM: &str = "event: a\ndata: 1\n\n: ping\n\ndata: 2\ndata: 3\r\n\r\ndata:4\n\nid: x\ndata: {\"ü\":1}\n\n";
+    const STREAM: &str =
+        "event: a\ndata: 1\n\n: ping\n\ndata: 2\ndata: 3\r\n\r\ndata:4\n\nid: x\ndata: {\"ü\":1}\n\n";
 
     fn whole(parts: &[Bytes]) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");

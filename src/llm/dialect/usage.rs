@@ -144,14 +144,20 @@ mod tests {
 
     #[test]
     fn each_dialect_is_read() {
-        let usage = |input, cached, cache_write, output, reasoning| Some(Usage { input, cached, cache_write, output, reasoning });
+        let usage = |input, cached, cache_write, output, reasoning| {
+            Some(Usage { input, cached, cache_write, output, reasoning })
+        };
         for (dialect, body, expected) in [
             (
                 Dialect::Chat,
                 r#"{"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#,
                 usage(9, 2, 0, 4, 1),
             ),
-            (Dialect::Chat, r#"{"usage":{"prompt_tokens":9,"completion_tokens":null,"prompt_tokens_details":null}}"#, usage(9, 0, 0, 0, 0)),
+            (
+                Dialect::Chat,
+                r#"{"usage":{"prompt_tokens":9,"completion_tokens":null,"prompt_tokens_details":null}}"#,
+                usage(9, 0, 0, 0, 0),
+            ),
             (Dialect::Chat, r#"{"choices":[]}"#, None),
             (
                 Dialect::Responses,
@@ -163,7 +169,11 @@ mod tests {
                 r#"{"usage":{"input_tokens":5,"cache_creation_input_tokens":7,"cache_read_input_tokens":8,"output_tokens":6}}"#,
                 usage(20, 8, 7, 6, 0),
             ),
-            (Dialect::Embeddings, r#"{"data":[],"usage":{"prompt_tokens":3,"total_tokens":3}}"#, usage(3, 0, 0, 0, 0)),
+            (
+                Dialect::Embeddings,
+                r#"{"data":[],"usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+                usage(3, 0, 0, 0, 0),
+            ),
             (Dialect::CountTokens, r#"{"input_tokens":3}"#, usage(0, 0, 0, 0, 0)),
             (Dialect::Chat, "no JSON", None),
         ] {

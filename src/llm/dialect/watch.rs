@@ -3,10 +3,7 @@
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::{
-    Dialect, Event, Usage,
-    usage::Written,
-};
+use super::{Dialect, Event, Usage, usage::Written};
 
 /// What an event was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +116,11 @@ impl Watch {
                 return Seen::UsageOnly;
             }
         }
-        let token = says(data, b"\"content\"") || says(data, b"\"reasoning")
+        let token = says(data, b"\"content\"")
+            || says(data, b"\"reasoning")
             || memmem::find(data, b"\"tool_calls\"").is_some()
-            || says(data, b"\"refusal\"") || says(data, b"\"finish_reason\"");
+            || says(data, b"\"refusal\"")
+            || says(data, b"\"finish_reason\"");
         if token { Seen::Token } else { Seen::Other }
     }
 

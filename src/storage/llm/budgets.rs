@@ -73,11 +73,7 @@ pub async fn put(
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn remove(
-    database: &Database,
-    actor: &Actor,
-    place: Place<'_>,
-) -> Result<Option<i64>, CallError> {
+pub async fn remove(database: &Database, actor: &Actor, place: Place<'_>) -> Result<Option<i64>, CallError> {
     let tx = database.begin().await?;
     let revision = raise(&tx).await?;
     let gone = within(Entity::delete_many().filter(at(place)).exec(&tx)).await?;

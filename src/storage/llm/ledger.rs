@@ -7,10 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use alkhub_core::CallError;
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use super::{Budget, usage::Record};
 use crate::storage::{
@@ -101,7 +98,8 @@ pub async fn apply(
         true => Vec::new(),
         false => {
             let ids = settlements.iter().map(|settlement| settlement.record.id.as_str());
-            let gone = llm_reservations::Entity::delete_many().filter(llm_reservations::Column::Id.is_in(ids));
+            let gone =
+                llm_reservations::Entity::delete_many().filter(llm_reservations::Column::Id.is_in(ids));
             within(Box::pin(gone.exec_with_returning(&tx))).await?
         }
     };

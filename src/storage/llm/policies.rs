@@ -17,12 +17,7 @@ use crate::storage::{
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn put(
-    database: &Database,
-    actor: &Actor,
-    key_id: &str,
-    policy: &Value,
-) -> Result<i64, CallError> {
+pub async fn put(database: &Database, actor: &Actor, key_id: &str, policy: &Value) -> Result<i64, CallError> {
     let tx = database.begin().await?;
     let revision = raise(&tx).await?;
     let row = Policy { key_id: key_id.to_owned(), policy: policy.to_string(), updated_at: now_ms() };

@@ -29,7 +29,8 @@ pub(super) async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Cal
 pub(super) async fn identify_either(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
     match headers.get("x-api-key") {
         Some(token) if !headers.contains_key(header::AUTHORIZATION) => {
-            let token = token.to_str().map_err(|_| denied("The x-api-key header must be `alk_<id>_<secret>`."))?;
+            let token =
+                token.to_str().map_err(|_| denied("The x-api-key header must be `alk_<id>_<secret>`."))?;
             verify(token.trim(), keys).await
         }
         _ => identify(headers, keys).await,

@@ -21,12 +21,7 @@ use poem::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    HttpState, auth, body,
-    endpoint::refused,
-    front::Plain,
-    request_id, told,
-};
+use super::{HttpState, auth, body, endpoint::refused, front::Plain, request_id, told};
 use crate::llm::{
     Exchange, Told,
     dialect::{Dialect, error_body, error_event},
@@ -86,7 +81,8 @@ impl Proxy {
         let mut call = CallRequest::with_id(id, Value::Null, caller, Transport::Http);
         call.origin = told::origin(request, state.config.rate.proxies);
         call.notes = Some(notes.clone());
-        call.trace = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+        call.trace =
+            headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
         call.carried = Some(exchange.clone());
         let answer = state.engine.dispatch(self.entry.clone(), call).await;
         let Told { headers, error, .. } = std::mem::take(&mut *exchange.told.lock());

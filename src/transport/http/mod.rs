@@ -61,7 +61,18 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
             poem::http::Method::PATCH,
             poem::http::Method::DELETE,
         ])
-        .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent", "x-api-key", "anthropic-version", "anthropic-beta", "x-alkhub-project", "x-alkhub-session"])
+        .allow_headers([
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "last-event-id",
+            "traceparent",
+            "x-api-key",
+            "anthropic-version",
+            "anthropic-beta",
+            "x-alkhub-project",
+            "x-alkhub-session",
+        ])
         .expose_headers([
             "x-request-id",
             "retry-after",

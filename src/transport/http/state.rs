@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use crate::{
-    bus::Bus, config::Config, events::Events, keys::KeyStore, llm::Llm, spokes::Spokes,
-    storage::Database, transport::ws::Sockets,
+    bus::Bus, config::Config, events::Events, keys::KeyStore, llm::Llm, spokes::Spokes, storage::Database,
+    transport::ws::Sockets,
 };
 
 /// Shared by all endpoints; cheap to clone.

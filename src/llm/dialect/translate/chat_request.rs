@@ -61,7 +61,8 @@ pub fn to_message(request: Value, max_tokens: u64) -> Result<Value, Refused> {
         match format.needed("type")?.as_str() {
             "text" => {}
             "json_schema" => {
-                let mut schema = format.object("json_schema")?.ok_or_else(|| format.wrong("json_schema", "an object"))?;
+                let mut schema =
+                    format.object("json_schema")?.ok_or_else(|| format.wrong("json_schema", "an object"))?;
                 let schema = schema.take("schema").unwrap_or_else(|| json!({ "type": "object" }));
                 out["output_config"] = json!({ "format": { "type": "json_schema", "schema": schema } });
             }
@@ -79,8 +80,14 @@ pub fn to_message(request: Value, max_tokens: u64) -> Result<Value, Refused> {
 /// What changes nothing in the answer, or not with this value.
 fn neutral(from: &mut Taken) {
     from.drop(&[
-        "stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
-        "prompt_cache_retention", "verbosity",
+        "stream_options",
+        "store",
+        "metadata",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "verbosity",
     ]);
     let zero = [json!(0), json!(0.0)];
     from.drop_if("n", &[json!(1)]);
@@ -177,7 +184,11 @@ fn conversation(messages: Vec<Value>) -> Result<(String, Vec<Value>, bool), Refu
                 let id = message.needed("tool_call_id")?;
                 let path = message.path("content");
                 let text = plain(message.take("content").unwrap_or_else(|| "".into()), &path, TO)?;
-                push(&mut out, "user", vec![json!({ "type": "tool_result", "tool_use_id": id, "content": text })]);
+                push(
+                    &mut out,
+                    "user",
+                    vec![json!({ "type": "tool_result", "tool_use_id": id, "content": text })],
+                );
             }
             _ => return Err(message.wrong("role", "system, developer, user, assistant or tool")),
         }
@@ -216,7 +227,8 @@ fn user(content: Value, path: &str) -> Result<Vec<Value>, Refused> {
         match part.needed("type")?.as_str() {
             "text" => blocks.extend(text(part.needed("text")?)),
             "image_url" => {
-                let mut image = part.object("image_url")?.ok_or_else(|| part.wrong("image_url", "an object"))?;
+                let mut image =
+                    part.object("image_url")?.ok_or_else(|| part.wrong("image_url", "an object"))?;
                 let url = image.needed("url")?;
                 let source = match data_url(&url) {
                     Some((media, data)) => json!({ "type": "base64", "media_type": media, "data": data }),
@@ -280,7 +292,8 @@ fn assistant(message: &mut Taken) -> Result<Vec<Value>, Refused> {
                 .filter(Value::is_object)
                 .ok_or_else(|| function.wrong("arguments", "a JSON object as text"))?
         };
-        blocks.push(json!({ "type": "tool_use", "id": id, "name": function.needed("name")?, "input": input }));
+        blocks
+            .push(json!({ "type": "tool_use", "id": id, "name": function.needed("name")?, "input": input }));
     }
     Ok(blocks)
 }

@@ -152,9 +152,13 @@ fn user(content: Value, path: &str, messages: &mut Vec<Value>) -> Result<(), Ref
                 let mut source = block.object("source")?.ok_or_else(|| block.wrong("source", "an object"))?;
                 match source.needed("type")?.as_str() {
                     "base64" => {
-                        let data =
-                            format!("data:{};base64,{}", source.needed("media_type")?, source.needed("data")?);
-                        parts.push(json!({ "type": "file", "file": { "filename": name, "file_data": data } }));
+                        let data = format!(
+                            "data:{};base64,{}",
+                            source.needed("media_type")?,
+                            source.needed("data")?
+                        );
+                        parts
+                            .push(json!({ "type": "file", "file": { "filename": name, "file_data": data } }));
                     }
                     "text" => parts.push(json!({ "type": "text", "text": source.needed("data")? })),
                     _ => return Err(source.foreign("type")),

@@ -144,5 +144,14 @@ fn parsed(event: &Event<'_>) -> Result<Value, Fault> {
 fn failed(data: &[u8]) -> Fault {
     let (message, code, param) = super::read_error(data)
         .unwrap_or_else(|| ("The provider's stream ended with an error.".to_owned(), None, None));
-    Fault { status: 502, code: code.or(Some("UPSTREAM_FAILED".to_owned())), message, param, ..Fault::default() }
+    Fault {
+        status: 502,
+        code: code.or(Some("UPSTREAM_FAILED".to_owned())),
+        message,
+        param,
+        ..Fault::default()
+    }
 }
+
+#[cfg(test)]
+mod tests;

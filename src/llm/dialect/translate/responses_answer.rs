@@ -9,8 +9,17 @@ use super::{
 
 /// The fields of a request that its response repeats, with their defaults.
 const REPEATED: [&str; 11] = [
-    "instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "reasoning", "temperature", "text",
-    "tool_choice", "tools", "top_p", "user",
+    "instructions",
+    "max_output_tokens",
+    "metadata",
+    "parallel_tool_calls",
+    "reasoning",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_p",
+    "user",
 ];
 
 /// What of the request the response repeats.
@@ -118,7 +127,13 @@ pub fn chat_to_response(answer: &Value, context: &Context) -> Option<Value> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let function = &asked["function"];
         let id = format!("fc_{own}_{index}");
-        output.push(call(&id, "completed", &text(&asked["id"]), &text(&function["name"]), &text(&function["arguments"])));
+        output.push(call(
+            &id,
+            "completed",
+            &text(&asked["id"]),
+            &text(&function["name"]),
+            &text(&function["arguments"]),
+        ));
     }
     let mut response = context.echo.response(context, &format!("resp_{own}"), &answer["model"], "completed");
     response["output"] = output.into();

@@ -63,8 +63,14 @@ pub fn to_chat(request: Value, compatible: bool) -> Result<Value, Refused> {
         reasoning.end()?;
     }
     from.drop(&[
-        "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-        "include", "stream_options",
+        "store",
+        "metadata",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "include",
+        "stream_options",
     ]);
     from.drop_if("background", &[json!(false)]);
     from.drop_if("truncation", &[json!("disabled"), json!("auto")]);

@@ -121,11 +121,17 @@ impl ToResponses {
             let id = format!("msg_{}_{}", self.id, self.items.len());
             let index = self.items.len();
             let item = message(&id, "in_progress", None);
-            self.say(out, json!({ "type": "response.output_item.added", "output_index": index, "item": item }));
-            self.say(out, json!({
-                "type": "response.content_part.added", "item_id": id, "output_index": index,
-                "content_index": 0, "part": part(""),
-            }));
+            self.say(
+                out,
+                json!({ "type": "response.output_item.added", "output_index": index, "item": item }),
+            );
+            self.say(
+                out,
+                json!({
+                    "type": "response.content_part.added", "item_id": id, "output_index": index,
+                    "content_index": 0, "part": part(""),
+                }),
+            );
             self.items.push(Item::Message { id, text: String::new() });
             self.open = true;
         }
@@ -146,16 +152,22 @@ impl ToResponses {
         let is_it = |item: &Item| matches!(item, Item::Call { number, .. } if *number == wanted);
         if !self.items.last().is_some_and(is_it) || !self.open {
             self.close(out);
-            let (index, text) = (self.items.len(), |value: &Value| value.as_str().unwrap_or_default().to_owned());
+            let (index, text) =
+                (self.items.len(), |value: &Value| value.as_str().unwrap_or_default().to_owned());
             let id = format!("fc_{}_{index}", self.id);
             let (call_id, name) = (text(&asked["id"]), text(&asked["function"]["name"]));
             let item = self::call(&id, "in_progress", &call_id, &name, "");
-            self.say(out, json!({ "type": "response.output_item.added", "output_index": index, "item": item }));
+            self.say(
+                out,
+                json!({ "type": "response.output_item.added", "output_index": index, "item": item }),
+            );
             self.items.push(Item::Call { number: wanted, id, call_id, name, arguments: String::new() });
             self.open = true;
         }
         let index = self.items.len() - 1;
-        let Some(more) = asked["function"]["arguments"].as_str().filter(|more| !more.is_empty()) else { return };
+        let Some(more) = asked["function"]["arguments"].as_str().filter(|more| !more.is_empty()) else {
+            return;
+        };
         self.held += more.len();
         if let Some(Item::Call { id, arguments, .. }) = self.items.last_mut() {
             arguments.push_str(more);
@@ -205,7 +217,8 @@ impl ToResponses {
         response["output"] = self.items.iter().map(Item::value).collect::<Vec<_>>().into();
         response["usage"] = self.usage.responses();
         conclude(&mut response, self.finish.as_deref());
-        let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
+        let kind =
+            if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
         self.say(out, json!({ "type": kind, "response": response }));
     }
 }
@@ -214,7 +227,9 @@ impl Item {
     fn value(&self) -> Value {
         match self {
             Self::Message { id, text } => message(id, "completed", Some(text)),
-            Self::Call { id, call_id, name, arguments, .. } => call(id, "completed", call_id, name, arguments),
+            Self::Call { id, call_id, name, arguments, .. } => {
+                call(id, "completed", call_id, name, arguments)
+            }
         }
     }
 }

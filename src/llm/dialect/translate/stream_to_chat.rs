@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Dialect, Event, Fault, Usage},
-    Context, answer::finish_reason, failed, parsed, value::data,
+    Context,
+    answer::finish_reason,
+    failed, parsed,
+    value::data,
 };
 
 /// The state between two events.
@@ -22,7 +25,14 @@ pub(super) struct ToChat {
 impl ToChat {
     pub(super) fn new(context: Context) -> Self {
         let id = context.id.clone();
-        Self { context, id, model: Value::Null, usage: Usage::default(), stop_reason: None, tools: Vec::new() }
+        Self {
+            context,
+            id,
+            model: Value::Null,
+            usage: Usage::default(),
+            stop_reason: None,
+            tools: Vec::new(),
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -111,8 +121,7 @@ impl ToChat {
 
     fn chunk(&self, out: &mut Vec<u8>, delta: &Value, finish: Value) {
         let mut frame = self.frame();
-        frame["choices"] =
-            json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
+        frame["choices"] = json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
         data(out, &frame);
     }
 }

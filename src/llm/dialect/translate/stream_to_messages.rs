@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Dialect, Event, Fault, Usage},
-    Context, answer::stop_reason, failed, parsed, value::named,
+    Context,
+    answer::stop_reason,
+    failed, parsed,
+    value::named,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,19 +86,22 @@ impl ToMessages {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        named(out, &json!({
-            "type": "message_start",
-            "message": {
-                "id": value["id"].as_str().unwrap_or(&self.context.id),
-                "type": "message",
-                "role": "assistant",
-                "model": value["model"],
-                "content": [],
-                "stop_reason": null,
-                "stop_sequence": null,
-                "usage": self.usage.messages(),
-            },
-        }));
+        named(
+            out,
+            &json!({
+                "type": "message_start",
+                "message": {
+                    "id": value["id"].as_str().unwrap_or(&self.context.id),
+                    "type": "message",
+                    "role": "assistant",
+                    "model": value["model"],
+                    "content": [],
+                    "stop_reason": null,
+                    "stop_sequence": null,
+                    "usage": self.usage.messages(),
+                },
+            }),
+        );
     }
 
     /// The index of a block of this kind, opened now if another was.
@@ -157,11 +163,14 @@ impl ToMessages {
         self.start(&Value::Null, out);
         self.close(out);
         let reason = stop_reason(self.finish.as_deref());
-        named(out, &json!({
-            "type": "message_delta",
-            "delta": { "stop_reason": reason, "stop_sequence": null },
-            "usage": self.usage.messages(),
-        }));
+        named(
+            out,
+            &json!({
+                "type": "message_delta",
+                "delta": { "stop_reason": reason, "stop_sequence": null },
+                "usage": self.usage.messages(),
+            }),
+        );
         named(out, &json!({ "type": "message_stop" }));
     }
 }

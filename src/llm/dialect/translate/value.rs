@@ -119,7 +119,9 @@ impl Taken {
 pub(super) fn foreign(path: &str, to: &str) -> Refused {
     Refused::new(
         path,
-        format!("`{path}` cannot be translated for this model, whose provider speaks {to}; leave it out or use another model."),
+        format!(
+            "`{path}` cannot be translated for this model, whose provider speaks {to}; leave it out or use another model."
+        ),
     )
 }
 
