@@ -197,6 +197,10 @@ pub fn all() -> Vec<Key> {
             "rate.proxies" = rate.proxies,
             "How many proxies before the hub append the client's address to `X-Forwarded-For`; with 0 that header is not believed."
         ),
+        key!(
+            "rate.patience" = rate.patience,
+            "How long a call may wait for Redis to count it; after that the process counts by itself for a while."
+        ),
         key!("idempotency.keep" = idempotency.keep, "How long the answer to an idempotency key is kept."),
         key!(
             "idempotency.lease" = idempotency.lease,

@@ -49,6 +49,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
+        ("rate.patience", config.rate.patience),
     ] {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");

@@ -12,7 +12,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use alkhub_core::{
     Engine, Registry,
     engine::{Limits as EngineLimits, Observer},
-    rate::RateLimiter,
 };
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -155,9 +154,12 @@ impl Server {
             calls_in_flight: config.limits.calls_in_flight,
         };
         let answers = KeptAnswers::start(database.clone(), &config.idempotency, &tasks, &stop);
-        let limiter = Limiter::new(&config.rate).map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
+        let shared = config.bucket_settings().map(|settings| {
+            bus::buckets(&settings, config.rate.patience, &counters, &tasks, &quiet).map_err(StartError::Config)
+        });
+        let limiter = Arc::new(Limiter::new(&config.rate, shared.transpose()?));
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
-        let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
+        let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), Some(limiter));
         // Where all that is said stays within the process, there are no others to speak with.
         if bus.reach() != Reach::Local {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
