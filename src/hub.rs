@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{bus::Bus, events::Events, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
+use crate::{
+    bus::Bus,
+    events::Events,
+    keys::KeyStore,
+    reload::{Others, Reloader},
+    search::Index,
+    spokes::Spokes,
+    storage::Database,
+};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -20,24 +28,12 @@ pub struct Hub {
     pub node_id: String,
     /// The log of events and its readers.
     pub events: Events,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes, which are to do so too.
+    pub others: Others,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
     pub(crate) index: Mutex<Option<Arc<Index>>>,
-}
-
-impl Hub {
-    /// A hub over this database.
-    #[must_use]
-    pub fn new(
-        database: Database,
-        keys: KeyStore,
-        spokes: Spokes,
-        events: Events,
-        bus: Arc<dyn Bus>,
-        node_id: String,
-    ) -> Self {
-        let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, events, bus, node_id, started_ms, index: Mutex::new(None) }
-    }
 }

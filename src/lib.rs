@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod keys;
 mod operations;
 pub mod rate;
+pub mod reload;
 pub mod search;
 pub mod server;
 pub mod spoke;

@@ -36,7 +36,10 @@ impl Counters {
                 "alkhub_bus_reconnects_total",
                 "Connections to Redis that were lost and made again.",
             )?,
-            shared: IntCounter::new("alkhub_rate_shared_total", "Calls counted in Redis, for all processes.")?,
+            shared: IntCounter::new(
+                "alkhub_rate_shared_total",
+                "Calls counted in Redis, for all processes.",
+            )?,
             alone: IntCounter::new(
                 "alkhub_rate_alone_total",
                 "Calls counted in this process alone, because Redis was away.",
@@ -47,14 +50,8 @@ impl Counters {
     /// Each of them, to be registered.
     #[must_use]
     pub fn all(&self) -> Vec<Box<dyn Collector>> {
-        let all = [
-            &self.published,
-            &self.received,
-            &self.dropped,
-            &self.reconnects,
-            &self.shared,
-            &self.alone,
-        ];
+        let all =
+            [&self.published, &self.received, &self.dropped, &self.reconnects, &self.shared, &self.alone];
         all.into_iter().map(|counter| Box::new(counter.clone()) as Box<dyn Collector>).collect()
     }
 }

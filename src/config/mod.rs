@@ -7,6 +7,7 @@
 mod env;
 mod file;
 mod keys;
+mod live;
 mod load;
 mod problem;
 mod rules;
@@ -17,6 +18,7 @@ mod value;
 
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
+pub use live::{Change, Live};
 pub use load::{Flag, Loaded, Sources, examine, load};
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;

@@ -141,6 +141,15 @@ impl Config {
         }
     }
 
+    /// Bounds of the engine.
+    #[must_use]
+    pub fn engine_limits(&self) -> alkhub_core::engine::Limits {
+        alkhub_core::engine::Limits {
+            call_timeout: self.limits.call_timeout,
+            calls_in_flight: self.limits.calls_in_flight,
+        }
+    }
+
     /// How the storage opens the database.
     #[must_use]
     pub fn database_settings(&self) -> crate::storage::Settings {
