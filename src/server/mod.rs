@@ -11,7 +11,6 @@ mod stall;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alkhub_core::{Engine, Registry, engine::Observer, once::Answers};
-use parking_lot::Mutex;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,9 +23,11 @@ use crate::{
     cluster::{self, Homes, Links},
     config::{Config, Live, Sources},
     events::{self, Events},
-    hub::Hub,
+    hub::{Hub, Parts},
     idempotency::KeptAnswers,
+    imports::Imports,
     keys::{self, Bootstrap, KeyStore},
+    outbound::{Guard, Outbound},
     rate::Limiter,
     reload::{self, Others, Reloader},
     spokes::Spokes,
@@ -35,6 +36,7 @@ use crate::{
         http::{self, HttpState, HubOperations, Metrics, OperationSet},
         ws::Sockets,
     },
+    vault::Vault,
 };
 
 /// A hub that serves.
@@ -156,22 +158,27 @@ impl Server {
         events.each(&tasks, &quiet, move |event| heard.tell(event));
         let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
         let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
+        let vault = Vault::of(&config).map_err(StartError::MasterKey)?;
+        let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
+            .map_err(|error| StartError::Internal(error.to_string()))?;
+        let imports = Imports::default();
         let live = Live::new(config);
         let config = live.full();
         let reloader = Reloader::new(live.clone(), sources);
         let others = Others::start(&bus, &node_id, reloader.clone(), &tasks, &stop).await;
-        let hub = Arc::new(Hub {
+        let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
             spokes: spokes.clone(),
             events: events.clone(),
             bus: bus.clone(),
+            imports: imports.clone(),
+            outbound,
+            vault: vault.clone(),
             node_id: node_id.clone(),
-            started_ms: alkhub_core::call::now_ms(),
             reloader: reloader.clone(),
             others,
-            index: Mutex::default(),
-        });
+        }));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = config.engine_limits();
@@ -200,6 +207,8 @@ impl Server {
             live.follow(move |config| held.set_limits(config.link_limits()));
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
+        let connectors = Vec::new();
+        imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         let state = HttpState {
             engine: engine.clone(),
             keys: keys.clone(),
