@@ -88,8 +88,7 @@ impl Reloader {
         let mut changes = self.inner.live.turn(&loaded.config);
         // Also what was encrypted and is no longer: it may be the same secret.
         for change in &mut changes {
-            let secret = |path: &&str| *path == change.key;
-            if hidden.iter().any(|path| secret(path)) || loaded.encrypted().iter().any(|path| secret(path)) {
+            if hidden.contains(&change.key) || loaded.encrypted().contains(&change.key) {
                 (change.from, change.to) = (Shown::Hidden, Shown::Hidden);
             }
         }
