@@ -16,6 +16,7 @@ pub mod llm;
 mod operations;
 pub mod outbound;
 pub mod rate;
+pub mod reload;
 pub mod search;
 pub mod server;
 pub mod spoke;

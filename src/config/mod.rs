@@ -7,6 +7,7 @@
 mod env;
 mod file;
 mod keys;
+mod live;
 mod llm;
 mod load;
 mod outbound;
@@ -19,6 +20,7 @@ mod value;
 
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
+pub use live::{Change, Live};
 pub use llm::Llm;
 pub use load::{Flag, Loaded, Sources, examine, load};
 pub use outbound::Outbound;

@@ -68,7 +68,8 @@ impl Proxy {
         let caller = auth::identify_either(request.headers(), &state.keys).await?;
         // Before the body is read: who may not call need not be listened to.
         self.entry.access().check(self.entry.id(), caller.as_deref())?;
-        let body = body::read_up_to(request, &state.config.limits, state.llm.body_bytes()).await?;
+        let limits = state.config.load().limits.clone();
+        let body = body::read_up_to(request, &limits, state.llm.body_bytes()).await?;
         let headers = request.headers();
         let exchange = Arc::new(Exchange {
             dialect: self.dialect,
@@ -79,7 +80,7 @@ impl Proxy {
             told: parking_lot::Mutex::default(),
         });
         let mut call = CallRequest::with_id(id, Value::Null, caller, Transport::Http);
-        call.origin = told::origin(request, state.config.rate.proxies);
+        call.origin = told::origin(request, state.config.load().rate.proxies);
         call.notes = Some(notes.clone());
         call.trace =
             headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
@@ -168,7 +169,7 @@ impl Endpoint for Proxy {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request_id(&request);
-        let origin = told::origin(&request, self.state.config.rate.proxies);
+        let origin = told::origin(&request, self.state.config.load().rate.proxies);
         let notes = Arc::new(Notes::default());
         let mut raw = None;
         let response = match self.serve(&mut request, id, &notes, &mut raw).await {
@@ -201,7 +202,7 @@ impl Models {
         let caller = auth::identify_either(request.headers(), &self.state.keys).await?;
         self.entry.access().check(self.entry.id(), caller.as_deref())?;
         let mut call = CallRequest::with_id(id, json!({}), caller, Transport::Http);
-        call.origin = told::origin(request, self.state.config.rate.proxies);
+        call.origin = told::origin(request, self.state.config.load().rate.proxies);
         call.notes = Some(notes.clone());
         let output: Value = self.state.engine.call(self.entry.clone(), call).await?.typed()?;
         let found = output["items"].as_array().cloned().unwrap_or_default();
@@ -239,7 +240,7 @@ impl Endpoint for Models {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request_id(&request);
-        let origin = told::origin(&request, self.state.config.rate.proxies);
+        let origin = told::origin(&request, self.state.config.load().rate.proxies);
         let notes = Arc::new(Notes::default());
         let anthropic = request.headers().contains_key("anthropic-version");
         let dialect = if anthropic { Dialect::Messages } else { Dialect::Chat };
