@@ -28,7 +28,7 @@ const BATCH: usize = 256;
 const TRIES: u32 = 20;
 
 enum Job {
-    Reserve(Box<Reservation>, oneshot::Sender<Result<(), CallError>>),
+    Reserve(Box<Reservation>, oneshot::Sender<Result<Grant, CallError>>),
     Settle(Box<Settlement>),
 }
 
@@ -45,7 +45,7 @@ impl Ledger {
         let (jobs, waiting) = mpsc::unbounded_channel();
         // Of this run of the process alone: what one before it has left behind is not its own.
         let node: std::sync::Arc<str> = uuid::Uuid::new_v4().to_string().into();
-        tasks.spawn(write(database.clone(), waiting, quiet.clone()));
+        tasks.spawn(write(database.clone(), waiting, jobs.downgrade(), quiet.clone()));
         tasks.spawn(quiet.clone().run_until_cancelled_owned(tend(database.clone(), node.clone())));
         Self { jobs, node }
     }
@@ -60,7 +60,7 @@ impl Ledger {
     }
 
     /// Reserves; what comes of it.
-    pub(super) fn reserve(&self, reservation: Reservation) -> oneshot::Receiver<Result<(), CallError>> {
+    pub(super) fn reserve(&self, reservation: Reservation) -> oneshot::Receiver<Result<Grant, CallError>> {
         let (tell, told) = oneshot::channel();
         // Without a ledger the sender is dropped, and the receiver learns of that.
         let _ = self.jobs.send(Job::Reserve(Box::new(reservation), tell));
@@ -73,12 +73,42 @@ impl Ledger {
     }
 }
 
+/// A reservation that was made. Given back when it is dropped, as it is on its way to a caller that has left, unless it
+/// was [kept](Grant::keep).
+pub(super) struct Grant {
+    back: Option<(mpsc::WeakUnboundedSender<Job>, Box<Reservation>)>,
+}
+
+impl Grant {
+    /// It will be settled by whoever has it.
+    pub(super) fn keep(mut self) {
+        self.back = None;
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if let Some((jobs, reservation)) = self.back.take()
+            && let Some(jobs) = jobs.upgrade()
+        {
+            let _ = jobs.send(Job::Settle(Box::new(Settlement { record: unused(&reservation) })));
+        }
+    }
+}
+
 /// Waits for what has come of a reservation.
-pub(super) async fn granted(told: oneshot::Receiver<Result<(), CallError>>) -> Result<(), CallError> {
+pub(super) async fn granted(
+    told: oneshot::Receiver<Result<Grant, CallError>>,
+) -> Result<Grant, CallError> {
     told.await.unwrap_or_else(|_| Err(CallError::unavailable("database")))
 }
 
-async fn write(database: Database, mut jobs: mpsc::UnboundedReceiver<Job>, quiet: CancellationToken) {
+async fn write(
+    database: Database,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    back: mpsc::WeakUnboundedSender<Job>,
+    quiet: CancellationToken,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         let some = tokio::select! {
@@ -117,15 +147,12 @@ async fn write(database: Database, mut jobs: mpsc::UnboundedReceiver<Job>, quiet
             tracing::warn!(count = applied.late, "requests to models were settled in full before they ended");
         }
         for ((answer, granted), reservation) in answers.into_iter().zip(applied.granted).zip(reservations) {
-            let was_granted = granted.is_ok();
-            if answer.send(granted.map_err(|exceeded| exceeds(&exceeded))).is_err() && was_granted {
-                // Its caller has left meanwhile, and nobody was asked anything.
-                let record = unused(&reservation);
-                let back = stored::apply(&database, &[], &[Settlement { record }]).await;
-                if let Err(error) = back {
-                    tracing::debug!(cause = error.cause, "a reservation is left to its lease");
-                }
-            }
+            let grant = match granted {
+                Ok(()) => Ok(Grant { back: Some((back.clone(), Box::new(reservation))) }),
+                Err(exceeded) => Err(exceeds(&exceeded)),
+            };
+            // One that does not arrive is given back.
+            let _left = answer.send(grant);
         }
     }
 }

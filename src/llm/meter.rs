@@ -188,9 +188,9 @@ impl Meter {
     }
 }
 
-/// As long as a column may be.
+/// As long as a column may be, and without the zero bytes that Postgres does not take.
 pub(super) fn short(text: &str) -> String {
-    text.chars().take(256).collect()
+    text.chars().filter(|letter| *letter != '\0').take(256).collect()
 }
 
 fn elapsed(since: Instant) -> i64 {

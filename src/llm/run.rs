@@ -112,9 +112,10 @@ impl Llm {
             lease_until: Ledger::lease(),
             created_at: facts.at,
         };
-        ledger::granted(self.inner.ledger.reserve(reservation)).await?;
+        let grant = ledger::granted(self.inner.ledger.reserve(reservation)).await?;
         // From here on it is settled, whatever happens.
         let mut meter = Meter::new(self.clone(), facts, &exchange.body);
+        grant.keep();
         match self.ask(&mut meter, exchange, &head, &candidates).await {
             Ok((answered, plan)) => match answered {
                 Answered::Whole(body) => self.whole(meter, exchange, &plan, body, cached),

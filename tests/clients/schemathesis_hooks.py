@@ -16,6 +16,7 @@ OWN_KEY = os.environ["HUB_KEY_ID"]
 # earlier answer, which JSON Schema has no words for.
 BEYOND_SCHEMAS = {
     r"/cursor": "is not a cursor of this list",
+    r"/baseUrl": "must ",
     r"/expiresAt": "must lie in the future",
     r"/since": "there is no such event yet",
     # OpenAPI 3.0 lacks propertyNames.
