@@ -1,11 +1,11 @@
 //! The relay and the tail: numbers what is committed, and gives what is numbered to this process's readers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use alkhub_core::CallError;
 use tokio::time::timeout;
 
-use super::Events;
+use super::{Events, Told};
 use crate::storage::{
     events::{self, Filter},
     outbox,
@@ -87,9 +87,10 @@ impl Events {
             last = batch.last().map_or(head, |event| event.sequence);
             // Before the ring: who listens to the ring and then reads this number hears of all that comes after it.
             inner.tail.send_replace(last);
+            inner.signs.lag.advance(last);
             for event in batch {
                 // Nobody reads just now: fine.
-                let _ = inner.ring.send(Arc::new(event));
+                let _ = inner.ring.send(Told::new(event));
             }
         }
         inner.signs.sequence.set(last);
@@ -99,6 +100,6 @@ impl Events {
     #[expect(clippy::cast_precision_loss, reason = "a lag of millions of years may be inexact")]
     fn show(&self, waiting: outbox::Waiting) {
         self.inner.signs.backlog.set(waiting.events);
-        self.inner.signs.lag.set(waiting.oldest_ms as f64 / 1000.0);
+        self.inner.signs.relay_lag.set(waiting.oldest_ms as f64 / 1000.0);
     }
 }
