@@ -1,6 +1,6 @@
 //! The relay and the tail: numbers what is committed, and gives what is numbered to this process's readers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alkhub_core::CallError;
 use tokio::time::timeout;
@@ -13,9 +13,11 @@ use crate::storage::{
 
 /// Most events that are numbered in one transaction, and that are read at once.
 const BATCH: u32 = 1000;
-/// Pause after numbering: the first event after a silence is numbered at once, and a crowd of them together, because
-/// numbering is a transaction that writers have to wait for.
-const BREATH: Duration = Duration::from_millis(10);
+/// Shortest and longest pause after numbering: the first event after a silence is numbered at once, and a crowd of them
+/// together, because numbering is a transaction that writers have to wait for.
+const BREATH: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+/// In between the pause is so many times as long as numbering took, so that it has a fifth of the disk at the most.
+const SHARE: u32 = 4;
 /// Longest pause after failures in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -25,11 +27,12 @@ impl Events {
         let (inner, poll) = (&self.inner, self.inner.settings.poll);
         let mut pause = poll;
         loop {
+            let begun = Instant::now();
             match self.turn().await {
                 Ok(numbered) => {
                     pause = poll;
                     if numbered > 0 {
-                        tokio::time::sleep(BREATH).await;
+                        tokio::time::sleep((begun.elapsed() * SHARE).clamp(BREATH.0, BREATH.1)).await;
                     }
                 }
                 Err(error) => {

@@ -97,7 +97,8 @@ impl Guard {
         if self.looked.elapsed() < TRUST {
             return Ok(());
         }
-        match self.keys.still(&self.admission).await {
+        // Boxed, as what is rarely done: every reader would hold its future's room for good.
+        match Box::pin(self.keys.still(&self.admission)).await {
             Ok(_) => {
                 self.looked = Instant::now();
                 Ok(())
@@ -250,7 +251,7 @@ impl Reader {
                 return Ok(Item::Event(told));
             }
             if self.read < self.until {
-                self.page().await?;
+                Box::pin(self.page()).await?;
                 continue;
             }
             tokio::select! {

@@ -107,11 +107,12 @@ fn converse(
     let local = LocalAddr(stream.local_addr().map_or_else(|_| Addr::custom("tcp", "unknown"), Addr::from));
     let service = service_fn(move |request: HyperRequest<Incoming>| {
         let (routes, local, remote) = (routes.clone(), local.clone(), remote.clone());
-        async move {
+        // Boxed, because the connection would keep the future's room for as long as an answer streams.
+        Box::pin(async move {
             let request = Request::from((request, local, remote, Scheme::HTTP));
             let answer = hyper::Response::from(routes.get_response(request).await);
             Ok::<_, Infallible>(answer.map(Told::new))
-        }
+        })
     });
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(Impatient::new(stream, patience)), service)
