@@ -74,9 +74,8 @@ pub trait Subscribe<O: Operation>: Send + Sync + 'static {
         &self,
         cx: &Call,
         input: O::Input,
-    ) -> impl Future<
-        Output = Result<impl Stream<Item = Result<Output, O::Error>> + Send + 'static, O::Error>,
-    > + Send {
+    ) -> impl Future<Output = Result<impl Stream<Item = Result<Output, O::Error>> + Send + 'static, O::Error>> + Send
+    {
         async move {
             let items = self.subscribe(cx, input).await?;
             Ok(items.map(|item| Ok(json(&item?)?)))

@@ -36,7 +36,8 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
 
 async fn measure(name: &str, url: &str, seconds: u32, rounds: usize) -> End {
     let config = Config::default();
-    let settings = alkhub::storage::Settings { url: Secret::from(url.to_owned()), ..config.database_settings() };
+    let settings =
+        alkhub::storage::Settings { url: Secret::from(url.to_owned()), ..config.database_settings() };
     let database = Database::connect(&settings).await?;
     database.migrate().await?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

@@ -48,8 +48,7 @@ pub(super) async fn run(readers: usize, events: usize, rounds: usize) -> End {
         .map_err(|error| format!("redis-server (Debian's package) cannot be started: {error}"))?;
     let server = Served::start("hub-alone")?;
     // The first reader and event make what all of them share.
-    let hello =
-        format!("GET /api/events HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {KEY}\r\n\r\n");
+    let hello = format!("GET /api/events HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {KEY}\r\n\r\n");
     let first = Readers::connect(server.address(), 1, &hello, b"hub.position").await?;
     Publisher::hub(server.address()).await?.publish().await?;
     first.have(1).await?;

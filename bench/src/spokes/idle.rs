@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::{End, wire::Wire};
-use crate::{drive::Served, process::{cpu, resident}};
+use crate::{
+    drive::Served,
+    process::{cpu, resident},
+};
 
 /// Operations of each spoke.
 const OPERATIONS: usize = 10;

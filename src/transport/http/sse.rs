@@ -120,7 +120,11 @@ impl Stream for Frames {
 
 impl Frames {
     fn print(&self, item: &Output) -> Bytes {
-        if self.resumable { item.frame(|data| frame(&mark(data), data)) } else { frame(&Mark::default(), item.text()) }
+        if self.resumable {
+            item.frame(|data| frame(&mark(data), data))
+        } else {
+            frame(&Mark::default(), item.text())
+        }
     }
 }
 
