@@ -4,9 +4,11 @@
 
 mod filter;
 mod keep;
+mod lag;
 mod pump;
 mod reader;
 mod signs;
+mod told;
 pub mod types;
 
 use std::{sync::Arc, time::Duration};
@@ -18,6 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use filter::Asked;
 pub use reader::{Ended, Item, Reader};
 pub use signs::Signs;
+pub use told::Told;
 pub use types::Types;
 
 use crate::storage::{
@@ -61,7 +64,7 @@ struct Inner {
     settings: ArcSwap<Settings>,
     types: ArcSwap<Types>,
     signs: Signs,
-    ring: broadcast::Sender<Arc<Event>>,
+    ring: broadcast::Sender<Arc<Told>>,
     /// The number of the last event that went into the ring; what comes later is yet to come.
     tail: watch::Sender<i64>,
     /// Readers that may be at the database at once: thousands that come again together must not keep calls from it.
@@ -83,6 +86,7 @@ impl Events {
         stop: &CancellationToken,
     ) -> Result<Self, alkhub_core::CallError> {
         let Bounds { head, .. } = crate::storage::events::bounds(&database).await?;
+        signs.lag.advance(head);
         let events = Self {
             inner: Arc::new(Inner {
                 types: ArcSwap::from_pointee(Types::new(&settings.custom)),

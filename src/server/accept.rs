@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{Request as HyperRequest, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use poem::{
@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::stall::Impatient;
+use super::{
+    stall::Impatient,
+    streams::{Streams, Told},
+};
 use crate::config::{Limits, Live};
 
 /// Routes as the loop serves them.
@@ -75,8 +78,8 @@ pub(super) async fn serve(
     tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(limits: &Limits) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams { patience: limits.write_timeout });
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -95,7 +98,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 fn converse(
-    builder: &auto::Builder<TokioExecutor>,
+    builder: &auto::Builder<Streams>,
     graceful: &GracefulShutdown,
     routes: Arc<Routes>,
     stream: TcpStream,
@@ -110,10 +113,12 @@ fn converse(
     let local = LocalAddr(stream.local_addr().map_or_else(|_| Addr::custom("tcp", "unknown"), Addr::from));
     let service = service_fn(move |request: HyperRequest<Incoming>| {
         let (routes, local, remote) = (routes.clone(), local.clone(), remote.clone());
-        async move {
+        // Boxed, because the connection would keep the future's room for as long as an answer streams.
+        Box::pin(async move {
             let request = Request::from((request, local, remote, Scheme::HTTP));
-            Ok::<_, Infallible>(hyper::Response::from(routes.get_response(request).await))
-        }
+            let answer = hyper::Response::from(routes.get_response(request).await);
+            Ok::<_, Infallible>(answer.map(Told::new))
+        })
     });
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(Impatient::new(stream, patience)), service)

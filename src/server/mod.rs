@@ -7,6 +7,7 @@ mod nudge;
 mod signal;
 mod spread;
 mod stall;
+mod streams;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 pub use input::{Input, Unchecked, parse};
 pub use observe::{Observer, Outcome};
-pub use output::Output;
+pub use output::{Output, Shared};
 
 use crate::{
     CallError, Registry,

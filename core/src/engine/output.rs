@@ -1,9 +1,13 @@
 //! What a call answers with: output as JSON text, and the envelope that it came in, if it came from elsewhere.
 
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 use crate::CallError;
 
@@ -14,6 +18,22 @@ pub struct Output {
     envelope: Option<Bytes>,
     /// It is the answer to an earlier call with the same idempotency key.
     replayed: bool,
+    shared: Option<Arc<Shared>>,
+}
+
+/// JSON text that many callers get, and what a transport makes of it, which is made once for all of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shared {
+    data: Bytes,
+    frame: OnceLock<Bytes>,
+}
+
+impl Shared {
+    /// A text that is JSON.
+    #[must_use]
+    pub fn new(data: Bytes) -> Self {
+        Self { data, frame: OnceLock::new() }
+    }
 }
 
 /// As much of an envelope as tells that it is one (upstream reference section 2.5: lenient on purpose).
@@ -40,7 +60,7 @@ impl Output {
     /// The output of a handler, as JSON text.
     #[must_use]
     pub fn data(data: Bytes) -> Self {
-        Self { data, envelope: None, replayed: false }
+        Self { data, envelope: None, shared: None, replayed: false }
     }
 
     /// The output of an earlier call, which the envelope tells of.
@@ -49,22 +69,40 @@ impl Output {
         Self { replayed: true, ..Self::data(data) }
     }
 
+    /// An output that others get, too.
+    #[must_use]
+    pub fn shared(text: Arc<Shared>) -> Self {
+        Self { shared: Some(text.clone()), ..Self::data(text.data.clone()) }
+    }
+
+    /// What a transport sends for the bare output. There must be one way to make it, because of a shared output the
+    /// first that was made is everybody's.
+    #[must_use]
+    pub fn frame(&self, make: impl FnOnce(&Bytes) -> Bytes) -> Bytes {
+        match &self.shared {
+            Some(shared) => shared.frame.get_or_init(|| make(&shared.data)).clone(),
+            None => make(&self.data),
+        }
+    }
+
     /// An envelope as it came from elsewhere; `None` where the text is none.
     #[must_use]
     pub fn enveloped(envelope: Bytes) -> Option<Self> {
         let Some(data) = inside(&envelope)? else {
             // What JavaScript writes of `{data: undefined, meta}`; everyone after us gets to see both keys.
             let whole = [b"{\"data\":null,", &envelope[1..]].concat();
-            return Some(Self {
-                data: Bytes::from_static(b"null"),
-                envelope: Some(whole.into()),
-                replayed: false,
-            });
+            return Some(Self { envelope: Some(whole.into()), ..Self::data(Bytes::from_static(b"null")) });
         };
-        Some(Self { data, envelope: Some(envelope), replayed: false })
+        Some(Self { envelope: Some(envelope), ..Self::data(data) })
     }
 
     /// The bare output as JSON text.
+    #[must_use]
+    pub fn text(&self) -> &Bytes {
+        &self.data
+    }
+
+    /// The same for good.
     #[must_use]
     pub fn into_data(self) -> Bytes {
         self.data

@@ -2,13 +2,19 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::Pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
-use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::BoxFuture,
+    stream::{BoxStream, CatchUnwind},
+};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -194,38 +200,32 @@ fn watch(
         }
         .boxed()
     };
-    let state = Watched { items: AssertUnwindSafe(items).catch_unwind().boxed(), stop: Some(stop), running };
-    futures::stream::unfold(state, Watched::next).boxed()
+    Watched { items: AssertUnwindSafe(items).catch_unwind(), stop: Some(stop), running }.boxed()
 }
 
-type Caught = Result<Result<Output, CallError>, Box<dyn std::any::Any + Send>>;
-
-struct Watched<S: Stream<Item = Caught>> {
-    items: S,
-    /// `None` once the stream has ended with an error.
-    stop: Option<futures::future::BoxFuture<'static, CallError>>,
+struct Watched {
+    items: CatchUnwind<AssertUnwindSafe<BoxStream<'static, Result<Output, CallError>>>>,
+    /// `None` once the stream has ended.
+    stop: Option<BoxFuture<'static, CallError>>,
     running: Running,
 }
 
-impl<S: Stream<Item = Caught> + Unpin + Send> Watched<S> {
-    async fn next(mut self) -> Option<(Result<Output, CallError>, Self)> {
-        let stop = self.stop.as_mut()?;
-        let item = tokio::select! {
-            biased;
-            error = stop => Some(Err(error)),
-            item = self.items.next() => item.map(|caught| caught.unwrap_or_else(|panic| Err(panicked(&*panic)))),
+impl Stream for Watched {
+    type Item = Result<Output, CallError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stop) = &mut self.stop else { return Poll::Ready(None) };
+        let item = match stop.poll_unpin(cx) {
+            Poll::Ready(error) => Some(Err(error)),
+            Poll::Pending => ready!(self.items.poll_next_unpin(cx))
+                .map(|caught| caught.unwrap_or_else(|panic| Err(panicked(&*panic)))),
         };
-        match item {
-            None => {
-                self.running.end(Outcome::Completed);
-                None
-            }
-            Some(Ok(item)) => Some((Ok(item), self)),
-            Some(Err(error)) => {
-                self.running.end(Outcome::Failed(&error));
-                self.stop = None;
-                Some((Err(error), self))
-            }
+        match &item {
+            None => self.running.end(Outcome::Completed),
+            Some(Err(error)) => self.running.end(Outcome::Failed(error)),
+            Some(Ok(_)) => return Poll::Ready(item),
         }
+        self.stop = None;
+        Poll::Ready(item)
     }
 }

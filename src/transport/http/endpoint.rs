@@ -66,7 +66,7 @@ impl OperationEndpoint {
             Answer::Once(output) => json(output.into_data()),
             Answer::Stream(items) => {
                 let keep_alive = limits.subscription_keep_alive;
-                sse::response(items, id, self.state.stopping.clone(), keep_alive, self.resumable)
+                sse::response(items, id, &self.state.stopping, keep_alive, self.resumable)
             }
         })
     }
