@@ -352,8 +352,8 @@ export type Usage = {
   /** The model as it was asked for. */
   "requested": string;
   "session"?: string;
-  /** `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache. */
-  "status": "ok" | "failed" | "cut" | "aborted" | "lost" | "cached";
+  /** `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent. */
+  "status": "ok" | "failed" | "cut" | "aborted" | "lost";
 };
 
 /** A working tree of a repository. */

@@ -927,11 +927,11 @@ pub struct Usage {
     /// The property `session`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache.
+    /// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent.
     pub status: UsageStatus,
 }
 
-/// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent; `cached`: answered from the cache.
+/// `cut`: the provider broke off; `aborted`: the caller left; `lost`: the hub's process ended, and all that was reserved counts as spent.
 #[derive(
     ::serde::Deserialize,
     ::serde::Serialize,
@@ -960,9 +960,6 @@ pub enum UsageStatus {
     /// `lost`
     #[serde(rename = "lost")]
     Lost,
-    /// `cached`
-    #[serde(rename = "cached")]
-    Cached,
 }
 
 impl ::std::fmt::Display for UsageStatus {
@@ -973,7 +970,6 @@ impl ::std::fmt::Display for UsageStatus {
             Self::Cut => f.write_str("cut"),
             Self::Aborted => f.write_str("aborted"),
             Self::Lost => f.write_str("lost"),
-            Self::Cached => f.write_str("cached"),
         }
     }
 }

@@ -97,9 +97,7 @@ impl Drop for Grant {
 }
 
 /// Waits for what has come of a reservation.
-pub(super) async fn granted(
-    told: oneshot::Receiver<Result<Grant, CallError>>,
-) -> Result<Grant, CallError> {
+pub(super) async fn granted(told: oneshot::Receiver<Result<Grant, CallError>>) -> Result<Grant, CallError> {
     told.await.unwrap_or_else(|_| Err(CallError::unavailable("database")))
 }
 

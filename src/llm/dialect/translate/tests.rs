@@ -95,7 +95,9 @@ fn messages_become_chats() {
 #[test]
 fn what_has_no_counterpart_is_named() {
     let chat = |extra: Value| merged(json!({ "messages": [{ "role": "user", "content": "Hi" }] }), extra);
-    let message = |extra: Value| merged(json!({ "max_tokens": 1, "messages": [{ "role": "user", "content": "Hi" }] }), extra);
+    let message = |extra: Value| {
+        merged(json!({ "max_tokens": 1, "messages": [{ "role": "user", "content": "Hi" }] }), extra)
+    };
     for (route, request, param) in [
         (TO_MESSAGES, chat(json!({ "n": 2 })), "n"),
         (TO_MESSAGES, chat(json!({ "temperature": 1.5 })), "temperature"),
@@ -103,13 +105,29 @@ fn what_has_no_counterpart_is_named() {
         (TO_MESSAGES, chat(json!({ "response_format": { "type": "json_object" } })), "response_format.type"),
         (TO_MESSAGES, chat(json!({ "tools": [{ "type": "custom" }] })), "tools.0.type"),
         (TO_MESSAGES, chat(json!({ "never_heard_of": 1 })), "never_heard_of"),
-        (TO_MESSAGES, json!({ "messages": [{ "role": "user", "content": [{ "type": "input_audio" }] }] }), "messages.0.content.0.type"),
+        (
+            TO_MESSAGES,
+            json!({ "messages": [{ "role": "user", "content": [{ "type": "input_audio" }] }] }),
+            "messages.0.content.0.type",
+        ),
         (TO_MESSAGES, json!({ "messages": "Hi" }), "messages"),
         (TO_CHAT, message(json!({ "top_k": 3 })), "top_k"),
-        (TO_CHAT, message(json!({ "tools": [{ "type": "web_search_20250305", "name": "s" }] })), "tools.0.type"),
+        (
+            TO_CHAT,
+            message(json!({ "tools": [{ "type": "web_search_20250305", "name": "s" }] })),
+            "tools.0.type",
+        ),
         (TO_CHAT, message(json!({ "mcp_servers": [{}] })), "mcp_servers"),
-        (Route { from: Dialect::Responses, ..TO_CHAT }, json!({ "input": "Hi", "previous_response_id": "x" }), "previous_response_id"),
-        (Route { from: Dialect::Responses, ..TO_CHAT }, json!({ "input": [{ "type": "item_reference" }] }), "input.0.type"),
+        (
+            Route { from: Dialect::Responses, ..TO_CHAT },
+            json!({ "input": "Hi", "previous_response_id": "x" }),
+            "previous_response_id",
+        ),
+        (
+            Route { from: Dialect::Responses, ..TO_CHAT },
+            json!({ "input": [{ "type": "item_reference" }] }),
+            "input.0.type",
+        ),
     ] {
         let refused = route.request(request.clone(), "m", 1).expect_err(param);
         assert_eq!(refused.param, param, "{request}");
@@ -142,7 +160,8 @@ data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_
 data: [DONE]\n\n";
 
 fn streamed(route: Route, parts: &[&[u8]]) -> Vec<u8> {
-    let mut stream = route.stream(Context { include_usage: true, ..Context::default() }).expect("a translator");
+    let mut stream =
+        route.stream(Context { include_usage: true, ..Context::default() }).expect("a translator");
     let (mut splitter, mut out) = (Splitter::new(10_000), Vec::new());
     for part in parts {
         if let Some(part) = splitter.push(bytes::Bytes::copy_from_slice(part)).expect("short") {
@@ -173,7 +192,8 @@ fn a_stream_cut_anywhere_is_translated_the_same() {
         let single: Vec<&[u8]> = source.chunks(1).collect();
         assert_eq!(streamed(route, &single), expected);
         // What comes out can be translated back, or at least read.
-        let kinds: Vec<String> = events(&expected).map(|event| String::from_utf8_lossy(&event.data).into_owned()).collect();
+        let kinds: Vec<String> =
+            events(&expected).map(|event| String::from_utf8_lossy(&event.data).into_owned()).collect();
         assert!(kinds.iter().any(|data| data.contains("grün")), "{kinds:?}");
         assert!(kinds.iter().all(|data| data == "[DONE]" || serde_json::from_str::<Value>(data).is_ok()));
     }
