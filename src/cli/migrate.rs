@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, args: MigrateArgs) -> End {
     let json = args.format.json;
     match args.command {
         MigrateCommand::Up { place } => {
-            let applied = open(global, &place).await?.migrate().await.map_err(refused)?;
+            let applied = Box::pin(open(global, &place)).await?.migrate().await.map_err(refused)?;
             if json {
                 output::value(&json!({ "applied": applied }), false)?;
             } else if applied.is_empty() {
@@ -56,7 +56,7 @@ pub(super) async fn run(global: &Global, args: MigrateArgs) -> End {
             Ok(Exit::Done)
         }
         MigrateCommand::Status { place } => {
-            let pending = open(global, &place).await?.pending().await.map_err(refused)?;
+            let pending = Box::pin(open(global, &place)).await?.pending().await.map_err(refused)?;
             if json {
                 output::value(&json!({ "pending": pending }), false)?;
             } else if pending.is_empty() {

@@ -78,7 +78,7 @@ impl Meter {
     }
 
     pub(super) fn first_token(&mut self) {
-        self.first_token.get_or_insert(elapsed(self.facts.begun));
+        self.first_token.get_or_insert_with(|| elapsed(self.facts.begun));
     }
 
     pub(super) fn ends(&mut self, status: &'static str) {

@@ -70,7 +70,7 @@ impl Llm {
         let candidates = self.priced(candidates, !budgets.is_empty(), &head.model)?;
         let input = exchange.body.len() as u64;
         let output = |price: &Option<Price>| {
-            let bound = head.max_tokens.or(price.and_then(|price| price.max_output));
+            let bound = head.max_tokens.or_else(|| price.and_then(|price| price.max_output));
             let bound = if exchange.dialect == Dialect::Embeddings { Some(0) } else { bound };
             bound.unwrap_or(self.inner.settings.max_tokens).saturating_mul(head.choices)
         };
@@ -165,7 +165,7 @@ impl Llm {
                 Ok(plan) => plan,
                 Err(refused) => {
                     // Another provider may speak the caller's own dialect.
-                    last.get_or_insert(only(failure::refused(refused)));
+                    last.get_or_insert_with(|| only(failure::refused(refused)));
                     continue;
                 }
             };

@@ -29,7 +29,7 @@ pub(super) async fn run(seconds: u32, rounds: usize) -> End {
     println!("| database | at once | change | changes/s | spread | p50 ms | p99 ms | rate / silent |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for (name, url) in [("SQLite", &file), ("Postgres", &postgres.url)] {
-        measure(name, url, seconds, rounds).await?;
+        Box::pin(measure(name, url, seconds, rounds)).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::keys::{self, BootstrapError};
 
 /// Who may write the database is its master already, so nothing more is asked. The audit log keeps a record.
 pub(super) async fn run(global: &Global, place: &Place, json: bool) -> Result<(), Failure> {
-    let database = migrate::open(global, place).await?;
+    let database = Box::pin(migrate::open(global, place)).await?;
     let pending = database.pending().await.map_err(migrate::refused)?;
     if !pending.is_empty() {
         return Err(Failure::failed("this database is not a hub's, or of an older version")

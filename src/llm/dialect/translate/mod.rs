@@ -146,7 +146,7 @@ fn failed(data: &[u8]) -> Fault {
         .unwrap_or_else(|| ("The provider's stream ended with an error.".to_owned(), None, None));
     Fault {
         status: 502,
-        code: code.or(Some("UPSTREAM_FAILED".to_owned())),
+        code: code.or_else(|| Some("UPSTREAM_FAILED".to_owned())),
         message,
         param,
         ..Fault::default()
