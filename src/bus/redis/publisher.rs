@@ -19,7 +19,8 @@ const AT_ONCE: usize = 1024;
 pub(super) struct Publisher {
     client: Client,
     timeout: Duration,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    /// With its number: who gives up one that is no good must not throw away its successor.
+    connection: Mutex<Option<(u64, MultiplexedConnection)>>,
     lost: Notify,
     counters: Counters,
 }
@@ -35,38 +36,42 @@ impl Publisher {
 
     pub(super) async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CallError> {
         let connection = self.connection.lock().clone();
-        let Some(mut connection) = connection else { return Err(away("there is no connection")) };
+        let Some((number, mut connection)) = connection else {
+            return Err(away("there is no connection"));
+        };
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(message);
         match timeout(self.timeout, publish.query_async::<()>(&mut connection)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 if has_broken(&error) {
-                    self.give_up();
+                    self.give_up(number);
                 }
                 Err(away(&error.to_string()))
             }
             Err(_) => {
-                self.give_up();
+                self.give_up(number);
                 Err(away("no answer in time"))
             }
         }
     }
 
     /// Those who come after do not wait for a connection that is no good.
-    fn give_up(&self) {
-        self.connection.lock().take();
-        self.lost.notify_one();
+    fn give_up(&self, number: u64) {
+        if self.connection.lock().take_if(|(held, _)| *held == number).is_some() {
+            self.lost.notify_one();
+        }
     }
 
     /// Connects, and connects again.
     pub(super) async fn keep(self: Arc<Self>) {
-        let (mut pause, mut before) = (Pause::default(), false);
+        let (mut pause, mut number) = (Pause::default(), 0_u64);
         loop {
             match self.connect().await {
                 Ok(connection) => {
-                    *self.connection.lock() = Some(connection.clone());
-                    if std::mem::replace(&mut before, true) {
+                    number += 1;
+                    *self.connection.lock() = Some((number, connection.clone()));
+                    if number > 1 {
                         self.counters.reconnects.inc();
                         tracing::info!("Redis is back: events are published again");
                     }
