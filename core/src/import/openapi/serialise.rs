@@ -86,7 +86,8 @@ pub(super) fn encode(text: &str) -> String {
 
 /// For the fragment of a reference.
 pub(super) fn encode_fragment(pointer: &str) -> String {
-    utf8_percent_encode(pointer, &STRICT.remove(b'/')).to_string()
+    const POINTER: &AsciiSet = &STRICT.remove(b'/');
+    utf8_percent_encode(pointer, POINTER).to_string()
 }
 
 /// A value without parts as text; what has parts is JSON.

@@ -223,7 +223,7 @@ fn small(value: &Value) -> Option<Value> {
 }
 
 /// The first characters of a text.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

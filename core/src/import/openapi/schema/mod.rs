@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::document::{Documents, Node};
 
 pub(super) use bundle::Bundle;
+pub(crate) use convert::cut;
 
 /// Which way values of a schema go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
