@@ -5,21 +5,21 @@ use bytes::Bytes;
 use serde_json::{Value, json, value::RawValue};
 
 use super::plan::Plan;
-use crate::{
-    CallError,
-    engine::Output,
-    error::codes,
-    protocol::write_text,
-    sse::Event,
-};
+use crate::{CallError, engine::Output, error::codes, protocol::write_text, sse::Event};
 
 /// Most bytes of a failed answer's body that its error holds.
 const MOST_OF_BODY: usize = 4096;
 /// Most bytes of an answer's headers that its envelope holds.
 const MOST_OF_HEADERS: usize = 8192;
 /// Headers that are between the hub and the service.
-const HIDDEN: [&str; 6] =
-    ["set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authentication-info", "connection"];
+const HIDDEN: [&str; 6] = [
+    "set-cookie",
+    "set-cookie2",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+    "connection",
+];
 
 /// Status and headers of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,9 @@ impl Head {
 
     /// `,"meta":{...}}` of an envelope.
     fn meta(&self, content_type: &str, event: Option<&Event>) -> Vec<u8> {
-        let mut text = format!(",\"meta\":{{\"source\":\"http\",\"statusCode\":{},\"headers\":{{", self.status)
-            .into_bytes();
+        let mut text =
+            format!(",\"meta\":{{\"source\":\"http\",\"statusCode\":{},\"headers\":{{", self.status)
+                .into_bytes();
         let mut written: Vec<&str> = Vec::new();
         let mut size = 0;
         for (name, _) in &self.headers {
@@ -79,7 +80,10 @@ impl Head {
         }
         text.extend_from_slice(b"},\"contentType\":");
         write_text(&mut text, content_type);
-        let said = [("event", event.and_then(|event| event.event.as_deref())), ("id", event.and_then(|event| event.id.as_deref()))];
+        let said = [
+            ("event", event.and_then(|event| event.event.as_deref())),
+            ("id", event.and_then(|event| event.id.as_deref())),
+        ];
         for (name, value) in said {
             if let Some(value) = value {
                 text.extend_from_slice(format!(",\"{name}\":").as_bytes());
@@ -107,8 +111,14 @@ pub(super) fn is_text(essence: &str) -> bool {
         || essence.ends_with("+xml")
         || matches!(
             essence,
-            "application/xml" | "application/yaml" | "application/x-yaml" | "application/javascript"
-                | "application/x-ndjson" | "application/jsonl" | "application/graphql" | "application/sql"
+            "application/xml"
+                | "application/yaml"
+                | "application/x-yaml"
+                | "application/javascript"
+                | "application/x-ndjson"
+                | "application/jsonl"
+                | "application/graphql"
+                | "application/sql"
                 | "application/x-www-form-urlencoded"
         )
 }
@@ -118,7 +128,8 @@ fn enveloped(data: &[u8], meta: &[u8]) -> Result<Output, CallError> {
     text.extend_from_slice(b"{\"data\":");
     text.extend_from_slice(data);
     text.extend_from_slice(meta);
-    let not_json = || CallError::new(codes::EXECUTION_ERROR, "The service's answer is not the JSON that it says it is.");
+    let not_json =
+        || CallError::new(codes::EXECUTION_ERROR, "The service's answer is not the JSON that it says it is.");
     Output::enveloped(Bytes::from(text)).ok_or_else(not_json)
 }
 
@@ -143,7 +154,10 @@ impl Plan {
         } else if is_json(&essence) {
             let valid: Result<&RawValue, _> = serde_json::from_slice(body);
             let valid = valid.map_err(|_| {
-                CallError::new(codes::EXECUTION_ERROR, "The service's answer is not the JSON that it says it is.")
+                CallError::new(
+                    codes::EXECUTION_ERROR,
+                    "The service's answer is not the JSON that it says it is.",
+                )
             })?;
             valid.get().as_bytes().to_vec()
         } else if is_text(&essence) || essence.is_empty() && std::str::from_utf8(body).is_ok() {
@@ -174,7 +188,8 @@ impl Plan {
     /// `contentType`, and of `body` a bounded part.
     #[must_use]
     pub fn failure(&self, head: &Head, body: &[u8]) -> CallError {
-        let reason = http::StatusCode::from_u16(head.status).ok().and_then(|status| status.canonical_reason());
+        let reason =
+            http::StatusCode::from_u16(head.status).ok().and_then(|status| status.canonical_reason());
         let message = match reason {
             Some(reason) => format!("HTTP {}: {reason}", head.status),
             None => format!("HTTP {}", head.status),
@@ -207,7 +222,10 @@ fn told(essence: &str, body: &[u8]) -> Option<Value> {
     if body.is_empty() {
         return None;
     }
-    if body.len() <= MOST_OF_BODY && is_json(essence) && let Ok(value) = serde_json::from_slice(body) {
+    if body.len() <= MOST_OF_BODY
+        && is_json(essence)
+        && let Ok(value) = serde_json::from_slice(body)
+    {
         return Some(value);
     }
     if !is_json(essence) && !is_text(essence) && std::str::from_utf8(body).is_err() {

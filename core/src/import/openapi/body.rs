@@ -71,7 +71,14 @@ fn multipart(
         for value in values {
             match field {
                 Field::Text(_) if value.is_object() || value.is_array() => {
-                    part(&mut bytes, boundary, name, None, Some("application/json"), value.to_string().as_bytes());
+                    part(
+                        &mut bytes,
+                        boundary,
+                        name,
+                        None,
+                        Some("application/json"),
+                        value.to_string().as_bytes(),
+                    );
                 }
                 Field::Text(_) => {
                     part(&mut bytes, boundary, name, None, None, serialise::plain(value).as_bytes());

@@ -100,7 +100,8 @@ pub(super) fn read_old(
             required.push(Value::from(name));
         }
     }
-    let in_parts = has_files || consumes.iter().any(|media_type| essence(media_type) == "multipart/form-data");
+    let in_parts =
+        has_files || consumes.iter().any(|media_type| essence(media_type) == "multipart/form-data");
     let (media_type, kind) = if in_parts {
         ("multipart/form-data", BodyKind::Multipart(fields))
     } else {

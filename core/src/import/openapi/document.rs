@@ -7,6 +7,8 @@ use url::Url;
 
 /// Deepest nesting of a document. Everything that walks through one relies on it.
 const DEEPEST: usize = 100;
+/// The same for YAML, whose reader takes much of the stack for each level.
+const DEEPEST_YAML: usize = 48;
 /// References that lead to references, one after the other.
 const LONGEST_CHAIN: usize = 16;
 
@@ -25,9 +27,11 @@ pub fn read(text: &str) -> Result<Value, String> {
         let options = serde_saphyr::options! {
             // Documents repeat names in ways that are wrong but harmless; JSON takes the last one, too.
             duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
+            // YAML 1.2: `yes` and `no` are words.
+            strict_booleans: true,
             with_snippet: false,
             budget: serde_saphyr::budget! {
-                max_depth: DEEPEST,
+                max_depth: DEEPEST_YAML,
                 max_nodes: 4_000_000,
                 max_events: 8_000_000,
                 max_documents: 1,
@@ -157,8 +161,10 @@ impl Documents {
                 cut(reference)
             ));
         };
-        let url =
-            base.join(file).map(bare).map_err(|error| format!("the reference {}: {error}", cut(reference)))?;
+        let url = base
+            .join(file)
+            .map(bare)
+            .map_err(|error| format!("the reference {}: {error}", cut(reference)))?;
         let position = self.list.iter().position(|known| known.url.as_ref() == Some(&url));
         position.ok_or_else(|| {
             let same_origin = self.url().is_some_and(|main| main.origin() == url.origin());
@@ -217,7 +223,8 @@ mod tests {
 
     #[test]
     fn json_and_yaml() {
-        let yaml = "openapi: 3.0.3\npaths:\n  /a:\n    get:\n      responses:\n        200: {description: yes}\n";
+        let yaml =
+            "openapi: 3.0.3\npaths:\n  /a:\n    get:\n      responses:\n        200: {description: yes}\n";
         let expected = json!({
             "openapi": "3.0.3",
             "paths": { "/a": { "get": { "responses": { "200": { "description": "yes" } } } } },

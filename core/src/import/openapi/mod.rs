@@ -162,7 +162,8 @@ pub fn import(documents: &Documents, options: &Options) -> Result<Imported, Stri
     for key in ["webhooks", "x-webhooks"] {
         let count = main.members(key).count();
         if count > 0 {
-            report.push(most, whole(format!("{count} webhooks: they are requests of the service, not to it")));
+            report
+                .push(most, whole(format!("{count} webhooks: they are requests of the service, not to it")));
         }
     }
     let title = Some(said("title")).filter(|title| !title.is_empty()).unwrap_or(&options.namespace);
@@ -179,7 +180,9 @@ pub fn import(documents: &Documents, options: &Options) -> Result<Imported, Stri
 /// Whether the document is of before 3.1.
 fn version(main: Node<'_>) -> Result<bool, String> {
     // YAML reads `2.0` and `3.0` as numbers.
-    let said = |key: &str| main.value.get(key).map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
+    let said = |key: &str| {
+        main.value.get(key).map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned))
+    };
     match (said("openapi"), said("swagger")) {
         (Some(version), _) if version.starts_with("3.0") => Ok(true),
         (Some(version), _) if version.starts_with("3.") => Ok(false),

@@ -80,7 +80,8 @@ impl<'a> Reader<'a> {
         let answers = responses::read(documents, &mut self.schemas, node, notes);
 
         let (mut properties, mut required) = parameters::properties(&declared);
-        let mut refers_to: Vec<usize> = declared.iter().flat_map(|one| one.schema.refers_to.clone()).collect();
+        let mut refers_to: Vec<usize> =
+            declared.iter().flat_map(|one| one.schema.refers_to.clone()).collect();
         if let Some(body) = &body {
             let schema = if body.schema.value.is_null() { json!({}) } else { body.schema.value.clone() };
             properties.insert(body.body.key.clone(), schema);
@@ -111,11 +112,17 @@ impl<'a> Reader<'a> {
             _ => Kind::Mutation,
         };
         let upper = upper(method);
-        let said = |key: &str| node.text(key).or_else(|| item.text(key)).map(str::trim).filter(|text| !text.is_empty());
+        let said = |key: &str| {
+            node.text(key).or_else(|| item.text(key)).map(str::trim).filter(|text| !text.is_empty())
+        };
         let description = said("description").or_else(|| said("summary"));
         let description = description.map_or_else(|| format!("{upper} {path}"), str::to_owned);
-        let mut tags: Vec<String> =
-            node.items("tags").filter_map(|tag| tag.value.as_str()).map(|tag| cut(tag, 60)).take(MOST_TAGS).collect();
+        let mut tags: Vec<String> = node
+            .items("tags")
+            .filter_map(|tag| tag.value.as_str())
+            .map(|tag| cut(tag, 60))
+            .take(MOST_TAGS)
+            .collect();
         if node.flag("deprecated") {
             tags.push("deprecated".to_owned());
         }
@@ -210,7 +217,10 @@ fn tell(which: &str, bundle: &Bundle, notes: &mut Vec<String>) {
         let names: Vec<&str> = bundle.left_open.iter().map(String::as_str).take(5).collect();
         let more = bundle.left_open.len() - names.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        notes.push(format!("the {which} schema is too large; these types are left open: {}{more}", names.join(", ")));
+        notes.push(format!(
+            "the {which} schema is too large; these types are left open: {}{more}",
+            names.join(", ")
+        ));
     }
 }
 

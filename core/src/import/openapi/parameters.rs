@@ -156,7 +156,10 @@ pub(super) fn manner(node: Node<'_>, place: Place) -> Manner {
         Some("multi") => Some((Style::Form, true)),
         Some(_) => Some((usual(place), false)),
         // Swagger 2, where the schema stands in the parameter: `csv` is its default.
-        None if node.get("schema").is_none() && node.get("content").is_none() && node.get("type").is_some() => {
+        None if node.get("schema").is_none()
+            && node.get("content").is_none()
+            && node.get("type").is_some() =>
+        {
             Some((usual(place), false))
         }
         None => None,
@@ -221,7 +224,10 @@ pub(super) fn match_path(declared: &mut Vec<Declared>, path: &str, notes: &mut V
     declared.retain(|one| {
         let has_place = one.parameter.place != Place::Path || wanted.contains(&one.parameter.name.as_str());
         if !has_place {
-            notes.push(format!("the path parameter `{}` is left out: the path has no place for it", one.parameter.name));
+            notes.push(format!(
+                "the path parameter `{}` is left out: the path has no place for it",
+                one.parameter.name
+            ));
         }
         has_place
     });

@@ -57,18 +57,25 @@ pub(super) fn read(
         let Some(statuses) = statuses(status) else { continue };
         match statuses {
             Statuses::One(200..300) | Statuses::Hundred(2) => successes.push((status.to_owned(), node)),
-            Statuses::One(400..600) | Statuses::Hundred(4 | 5) | Statuses::Others if errors.len() < MOST_ERRORS => {
+            Statuses::One(400..600) | Statuses::Hundred(4 | 5) | Statuses::Others
+                if errors.len() < MOST_ERRORS =>
+            {
                 errors.push(error(documents, schemas, operation, statuses, node));
             }
             _ => {}
         }
     }
     // `default` is what succeeds where nothing else does.
-    if successes.is_empty() && let Some(Ok(node)) = operation.get("responses").and_then(|all| all.get("default")).map(|node| documents.follow(node)) {
+    if successes.is_empty()
+        && let Some(Ok(node)) =
+            operation.get("responses").and_then(|all| all.get("default")).map(|node| documents.follow(node))
+    {
         successes.push(("default".to_owned(), node));
     }
     let media = |node| contents(documents, operation, node);
-    let streams = successes.iter().any(|(_, node)| media(*node).iter().any(|(name, _)| essence(name) == "text/event-stream"));
+    let streams = successes
+        .iter()
+        .any(|(_, node)| media(*node).iter().any(|(name, _)| essence(name) == "text/event-stream"));
     let mut forms: Vec<Schema> = Vec::new();
     let mut accept: Vec<String> = Vec::new();
     for (_, node) in &successes {

@@ -223,7 +223,10 @@ mod tests {
                 assert_eq!(path("color", value, manner(style, explode)), expected, "{style:?} {explode}");
             }
         }
-        assert_eq!(path("c", &json!("a/b?c#d%e ä"), manner(Style::Simple, false)), "a%2Fb%3Fc%23d%25e%20%C3%A4");
+        assert_eq!(
+            path("c", &json!("a/b?c#d%e ä"), manner(Style::Simple, false)),
+            "a%2Fb%3Fc%23d%25e%20%C3%A4"
+        );
         assert_eq!(path("color", &json!(""), manner(Style::Matrix, false)), ";color");
         assert_eq!(path("n", &json!(1.5), manner(Style::Simple, false)), "1.5");
         assert_eq!(path("b", &json!(true), manner(Style::Simple, false)), "true");

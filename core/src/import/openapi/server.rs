@@ -71,7 +71,11 @@ mod tests {
         let at = "https://a.example/docs/api.json";
         let cases: &[(Value, Option<&str>, Option<&str>)] = &[
             (json!({ "servers": [{ "url": "https://b.example/v1/" }] }), None, Some("https://b.example/v1")),
-            (json!({ "servers": [{ "url": "/v1" }, { "url": "https://b.example" }] }), None, Some("https://b.example")),
+            (
+                json!({ "servers": [{ "url": "/v1" }, { "url": "https://b.example" }] }),
+                None,
+                Some("https://b.example"),
+            ),
             (json!({ "servers": [{ "url": "/v1" }] }), Some(at), Some("https://a.example/v1")),
             (json!({ "servers": [{ "url": "v1" }] }), Some(at), Some("https://a.example/docs/v1")),
             (json!({ "servers": [{ "url": "/v1" }] }), None, None),
@@ -90,8 +94,16 @@ mod tests {
                 None,
                 Some("https://b.example/v1"),
             ),
-            (json!({ "swagger": "2.0", "host": "b.example:81", "schemes": ["http"] }), None, Some("http://b.example:81")),
-            (json!({ "swagger": "2.0", "basePath": "/v1" }), Some("http://c.example:8/x"), Some("http://c.example:8/v1")),
+            (
+                json!({ "swagger": "2.0", "host": "b.example:81", "schemes": ["http"] }),
+                None,
+                Some("http://b.example:81"),
+            ),
+            (
+                json!({ "swagger": "2.0", "basePath": "/v1" }),
+                Some("http://c.example:8/x"),
+                Some("http://c.example:8/v1"),
+            ),
             (json!({ "swagger": "2.0" }), None, None),
         ];
         for (document, url, expected) in cases {

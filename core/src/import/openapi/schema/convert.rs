@@ -98,12 +98,15 @@ impl Walk<'_, '_> {
                     _ => self.schema(value, depth + 1),
                 })
             }
-            "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
-                Some(value).filter(|list| list.as_array().is_some_and(|list| !list.is_empty())).map(|list| self.list(list, depth))
-            }
+            "allOf" | "anyOf" | "oneOf" | "prefixItems" => Some(value)
+                .filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+                .map(|list| self.list(list, depth)),
             "properties" | "dependentSchemas" => value.as_object().map(|members| {
                 let members = members.iter();
-                members.map(|(name, value)| (name.clone(), self.schema(value, depth + 2))).collect::<Map<_, _>>().into()
+                members
+                    .map(|(name, value)| (name.clone(), self.schema(value, depth + 2)))
+                    .collect::<Map<_, _>>()
+                    .into()
             }),
             "patternProperties" => value.as_object().map(|members| {
                 let mut kept = Map::new();
@@ -119,7 +122,9 @@ impl Walk<'_, '_> {
                 compiles.then(|| value.clone())
             }
             "title" => value.as_str().map(|text| cut(text, 200).into()),
-            "description" => value.as_str().filter(|text| !text.is_empty()).map(|text| cut(text, LONGEST_TEXT).into()),
+            "description" => {
+                value.as_str().filter(|text| !text.is_empty()).map(|text| cut(text, LONGEST_TEXT).into())
+            }
             "default" => small(value),
             "example" if self.direction == Direction::Request && !from.contains_key("examples") => {
                 if let Some(example) = small(value) {
@@ -128,7 +133,8 @@ impl Walk<'_, '_> {
                 return;
             }
             "examples" if self.direction == Direction::Request => {
-                let examples: Vec<Value> = value.as_array().into_iter().flatten().filter_map(small).take(3).collect();
+                let examples: Vec<Value> =
+                    value.as_array().into_iter().flatten().filter_map(small).take(3).collect();
                 (!examples.is_empty()).then(|| examples.into())
             }
             "format" => {
@@ -155,8 +161,8 @@ impl Walk<'_, '_> {
         let before = self.refers_to.len();
         let cuts = self.cuts;
         let converted = self.schema(value, depth + 1);
-        let is_whole = self.refers_to.len() == before && self.cuts == cuts
-            || self.direction == Direction::Response;
+        let is_whole =
+            self.refers_to.len() == before && self.cuts == cuts || self.direction == Direction::Response;
         self.refers_to.truncate(if is_whole { self.refers_to.len() } else { before });
         is_whole.then_some(converted)
     }
@@ -172,7 +178,8 @@ impl Walk<'_, '_> {
             _ => return,
         };
         let mapping = from["discriminator"].get("mapping").and_then(Value::as_object);
-        let values: Vec<&str> = mapping.into_iter().flatten().map(|(value, _)| value.as_str()).take(20).collect();
+        let values: Vec<&str> =
+            mapping.into_iter().flatten().map(|(value, _)| value.as_str()).take(20).collect();
         let mut sentence = format!("Its form is told by `{name}`");
         if !values.is_empty() {
             sentence = format!("{sentence}: {}", values.join(", "));

@@ -44,8 +44,8 @@ pub(super) fn scalar(name: &str, value: &Value) -> Option<Value> {
             value.is_number().then(|| value.clone())
         }
         "multipleOf" => value.as_f64().is_some_and(|number| number > 0.0).then(|| value.clone()),
-        "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minContains"
-        | "maxContains" => count(value),
+        "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+        | "minContains" | "maxContains" => count(value),
         "uniqueItems" | "readOnly" | "writeOnly" | "deprecated" => {
             (value == &Value::Bool(true)).then(|| value.clone())
         }

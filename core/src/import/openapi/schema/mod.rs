@@ -48,7 +48,8 @@ pub(super) struct Schemas<'a> {
     is_old: bool,
     components: Vec<Component>,
     places: HashMap<(usize, String, Direction), usize>,
-    names: HashSet<String>,
+    /// Names that are taken; the two directions never meet in one schema.
+    names: HashSet<(Direction, String)>,
     /// Whether patterns compile, by pattern.
     patterns: HashMap<String, bool>,
 }
@@ -86,7 +87,7 @@ impl<'a> Schemas<'a> {
         if let Some(known) = self.places.get(&key) {
             return Some(*known);
         }
-        let name = self.name(&key.1);
+        let name = self.name(&key.1, direction);
         self.components.push(Component { document, pointer: key.1.clone(), name, direction, text: None });
         let index = self.components.len() - 1;
         self.places.insert(key, index);
@@ -94,7 +95,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// A name that no other type has, from the last part of a pointer.
-    fn name(&mut self, pointer: &str) -> String {
+    fn name(&mut self, pointer: &str, direction: Direction) -> String {
         let last = pointer.rsplit('/').next().unwrap_or_default();
         let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
         let mut name: String =
@@ -104,7 +105,7 @@ impl<'a> Schemas<'a> {
         }
         let mut unique = name.clone();
         let mut number = 2;
-        while !self.names.insert(unique.clone()) {
+        while !self.names.insert((direction, unique.clone())) {
             unique = format!("{name}_{number}");
             number += 1;
         }

@@ -62,7 +62,9 @@ fn children(schema: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(schemas)) => {
                 schemas.values_mut().for_each(&mut *visit);
             }
-            (_, Value::Array(schemas)) => schemas.iter_mut().filter(|one| one.is_object()).for_each(&mut *visit),
+            (_, Value::Array(schemas)) => {
+                schemas.iter_mut().filter(|one| one.is_object()).for_each(&mut *visit)
+            }
             (_, value @ Value::Object(_)) => visit(value),
             _ => {}
         }
