@@ -27,7 +27,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::Imports,
+    imports::{Connector, Imports, openapi::OpenApi},
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
@@ -147,6 +147,7 @@ impl Server {
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
+        let openapi = OpenApi::new(&outbound).map_err(|error| StartError::Internal(error.to_string()))?;
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -173,7 +174,7 @@ impl Server {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
-        let connectors = Vec::new();
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         let config = Arc::new(config);
         let state = HttpState {

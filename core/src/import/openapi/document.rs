@@ -30,6 +30,7 @@ pub fn read(text: &str) -> Result<Value, String> {
             // YAML 1.2: `yes` and `no` are words.
             strict_booleans: true,
             with_snippet: false,
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 300_000 },
             budget: serde_saphyr::budget! {
                 max_depth: DEEPEST_YAML,
                 max_nodes: 4_000_000,
