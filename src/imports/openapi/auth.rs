@@ -49,12 +49,17 @@ pub(super) fn basic(username: &str, password: &str) -> Zeroizing<String> {
 
 impl Signer {
     /// A signer of requests to `origin` alone.
-    pub(super) fn new(credentials: &Credentials, origin: &str, outbound: &Outbound) -> Result<Self, CallError> {
+    pub(super) fn new(
+        credentials: &Credentials,
+        origin: &str,
+        outbound: &Outbound,
+    ) -> Result<Self, CallError> {
         let mut secrets = Secrets::default();
         let mut headers = Vec::new();
         for (name, value) in &credentials.headers {
             secrets.add(&value.0);
-            let name = name.parse().map_err(|_| CallError::internal(&"a stored header has no proper name"))?;
+            let name =
+                name.parse().map_err(|_| CallError::internal(&"a stored header has no proper name"))?;
             headers.push((name, sensitive(&value.0)?));
         }
         let way = match &credentials.auth {
@@ -115,9 +120,10 @@ impl Signer {
             }
             Way::Query(name, value) => set_query(request.url_mut(), name, value),
             Way::Cookie(name, value) => {
-                let pair = Zeroizing::new(format!("{name}={}", encoded(value)));
+                let pair = Zeroizing::new(format!("{name}={}", *encoded(value)));
                 let known = request.headers().get(header::COOKIE).and_then(|cookie| cookie.to_str().ok());
-                let whole = known.map_or_else(|| pair.clone(), |known| Zeroizing::new(format!("{known}; {}", *pair)));
+                let whole =
+                    known.map_or_else(|| pair.clone(), |known| Zeroizing::new(format!("{known}; {}", *pair)));
                 let value = sensitive(&whole)?;
                 request.headers_mut().insert(header::COOKIE, value);
             }

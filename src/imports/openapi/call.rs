@@ -60,8 +60,10 @@ impl ErasedHandler for Handler {
             Ok(answer) => answer.map(Answer::Once),
             Err(_) => {
                 let within = self.shared.timeout.as_millis();
-                let mut error =
-                    CallError::new(codes::UNAVAILABLE, format!("The service did not answer within {within} ms."));
+                let mut error = CallError::new(
+                    codes::UNAVAILABLE,
+                    format!("The service did not answer within {within} ms."),
+                );
                 error.retry_after = Some(1);
                 Err(error)
             }
@@ -182,13 +184,15 @@ async fn beginning(response: Response) -> Bytes {
 }
 
 fn request(planned: &Planned) -> Result<Request, CallError> {
-    let wrong = |what: &str| CallError::new(codes::EXECUTION_ERROR, format!("The request cannot be built: {what}."));
+    let wrong =
+        |what: &str| CallError::new(codes::EXECUTION_ERROR, format!("The request cannot be built: {what}."));
     let url = Url::parse(&planned.url).map_err(|_| wrong("its URL is none"))?;
     let method = planned.method.parse().map_err(|_| wrong("its method is none"))?;
     let mut request = Request::new(method, url);
     for (name, value) in &planned.headers {
         let name: HeaderName = name.parse().map_err(|_| wrong("a header has no proper name"))?;
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("a header has no proper value"))?;
+        let value =
+            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("a header has no proper value"))?;
         request.headers_mut().insert(name, value);
     }
     if let Some(body) = &planned.body {

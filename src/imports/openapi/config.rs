@@ -97,7 +97,10 @@ impl Credentials {
         for (name, value) in &self.headers {
             let at = alkhub_core::validate::child("/headers", name);
             if name.parse::<HeaderName>().is_err() || HeaderValue::from_str(&value.0).is_err() {
-                return Err(CallError::fault(at, "must be the name of a header, with a value that one can have"));
+                return Err(CallError::fault(
+                    at,
+                    "must be the name of a header, with a value that one can have",
+                ));
             }
             if ["host", "content-length", "transfer-encoding", "connection", "content-type"]
                 .contains(&name.to_ascii_lowercase().as_str())
@@ -109,11 +112,13 @@ impl Credentials {
             ApiAuth::ApiKey { in_, name, .. } => {
                 let declared = schemes.iter().find(|scheme| scheme.kind == "apiKey");
                 if in_.is_none() && name.is_none() {
-                    *in_ = declared.and_then(|scheme| said(scheme, "in")).and_then(|place| match place.as_str() {
-                        "header" => Some(ApiAuthApiKeyIn::Header),
-                        "query" => Some(ApiAuthApiKeyIn::Query),
-                        "cookie" => Some(ApiAuthApiKeyIn::Cookie),
-                        _ => None,
+                    *in_ = declared.and_then(|scheme| said(scheme, "in")).and_then(|place| {
+                        match place.as_str() {
+                            "header" => Some(ApiAuthApiKeyIn::Header),
+                            "query" => Some(ApiAuthApiKeyIn::Query),
+                            "cookie" => Some(ApiAuthApiKeyIn::Cookie),
+                            _ => None,
+                        }
                     });
                     *name = declared.and_then(|scheme| said(scheme, "name"));
                 }
@@ -126,7 +131,10 @@ impl Credentials {
             ApiAuth::ClientCredentials { token_url, .. } if token_url.is_none() => {
                 *token_url = schemes.iter().find_map(|scheme| said(scheme, "tokenUrl"));
                 if token_url.is_none() {
-                    return Err(CallError::fault("/auth/tokenUrl", "is required: the document does not say it"));
+                    return Err(CallError::fault(
+                        "/auth/tokenUrl",
+                        "is required: the document does not say it",
+                    ));
                 }
             }
             _ => {}
@@ -137,7 +145,7 @@ impl Credentials {
 
 /// The word for a kind of credentials.
 #[must_use]
-pub fn kind(auth: &ApiAuth) -> &'static str {
+pub(super) fn kind(auth: &ApiAuth) -> &'static str {
     match auth {
         ApiAuth::None => "none",
         ApiAuth::Bearer { .. } => "bearer",

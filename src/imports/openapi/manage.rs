@@ -132,7 +132,10 @@ impl<'c> Manager<'c> {
     /// SERVICE_EXISTS, OPENAPI_INVALID, OUTBOUND_REFUSED, VALIDATION_ERROR and what befalls the database.
     pub async fn add(&self, name: String, wanted: Wanted) -> Result<ApiService, CallError> {
         let registry = self.call.engine().registry();
-        if registry.has_own_namespace(&name) || self.hub.spokes.get(&name).is_some() || self.hub.imports.has(&name) {
+        if registry.has_own_namespace(&name)
+            || self.hub.spokes.get(&name).is_some()
+            || self.hub.imports.has(&name)
+        {
             return Err(exists(&name));
         }
         let source = self.source(&wanted).await?;
@@ -278,13 +281,15 @@ impl<'c> Manager<'c> {
                 stored_source(&stored).await?
             }
             (None, None) => {
-                let message = "a name of a service, or exactly one of `url`, `document` and `compressed` must be given";
+                let message =
+                    "a name of a service, or exactly one of `url`, `document` and `compressed` must be given";
                 return Err(CallError::fault("/url", message));
             }
         };
         let namespace = name.unwrap_or_else(|| "service".to_owned());
         let imported = self.import(&namespace, &source, &config).await?;
-        let mut credentials = Credentials { headers: headers(wanted.headers.unwrap_or_default()), ..Credentials::default() };
+        let mut credentials =
+            Credentials { headers: headers(wanted.headers.unwrap_or_default()), ..Credentials::default() };
         if let Some(auth) = wanted.auth {
             credentials.auth = auth;
         }
@@ -292,11 +297,12 @@ impl<'c> Manager<'c> {
         let begun = Instant::now();
         let outbound = &self.hub.outbound;
         let asked = outbound.send(Request::new(Method::GET, imported.server.clone()), Redirects::None);
-        let answer = match tokio::time::timeout(outbound.limits().timeout.min(Duration::from_secs(15)), asked).await {
-            Ok(Ok(response)) => Ok(response.status().as_u16()),
-            Ok(Err(error)) => Err(error.message),
-            Err(_) => Err("The server did not answer in time.".to_owned()),
-        };
+        let answer =
+            match tokio::time::timeout(outbound.limits().timeout.min(Duration::from_secs(15)), asked).await {
+                Ok(Ok(response)) => Ok(response.status().as_u16()),
+                Ok(Err(error)) => Err(error.message),
+                Err(_) => Err("The server did not answer in time.".to_owned()),
+            };
         Ok(Tried { imported, answer, took: begun.elapsed() })
     }
 
@@ -379,7 +385,8 @@ impl<'c> Manager<'c> {
         let change = move |service: &mut Service| {
             if service.revision != revision {
                 let mut error = CallError::unavailable("service");
-                error.message = "The service was changed by somebody else at the same time; try again.".to_owned();
+                error.message =
+                    "The service was changed by somebody else at the same time; try again.".to_owned();
                 return Err(error);
             }
             *service = next;
@@ -415,7 +422,8 @@ fn prints(imported: &Imported) -> HashMap<String, u64> {
         let registered = &operation.registered;
         let mut hasher = DefaultHasher::new();
         format!("{:?}{:?}{:?}", operation.plan, registered.kind, registered.errors).hash(&mut hasher);
-        (registered.description.as_str(), registered.input_schema.get(), registered.output_schema.get()).hash(&mut hasher);
+        (registered.description.as_str(), registered.input_schema.get(), registered.output_schema.get())
+            .hash(&mut hasher);
         (registered.name.clone(), hasher.finish())
     };
     imported.operations.iter().map(print).collect()

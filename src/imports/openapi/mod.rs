@@ -85,7 +85,9 @@ impl OpenApi {
         let source = Source::load(document).await?;
         let imported = source.import(&service.name, base_url, &config.required_scopes).await?;
         if imported.server.origin().ascii_serialization() != config.origin {
-            return Err(CallError::internal(&"a document leads to another origin than its credentials are for"));
+            return Err(CallError::internal(
+                &"a document leads to another origin than its credentials are for",
+            ));
         }
         let timeout = config.timeout_ms.map(Duration::from_millis);
         link.offer(self.offers(&imported, &credentials, timeout)?, Vec::new());

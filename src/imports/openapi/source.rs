@@ -37,21 +37,23 @@ pub enum Given {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<Url>,
+    url: Option<String>,
     main: Value,
     #[serde(default)]
-    others: Vec<(Url, Value)>,
+    others: Vec<(String, Value)>,
 }
 
 /// OPENAPI_INVALID with its reason.
 #[must_use]
-pub fn invalid(reason: &str) -> CallError {
+pub(super) fn invalid(reason: &str) -> CallError {
     CallError::new("OPENAPI_INVALID", format!("The OpenAPI document cannot be imported: {reason}"))
         .with_details(serde_json::json!({ "reason": reason }))
 }
 
 /// Runs what takes long away from what must not wait.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, CallError> + Send + 'static) -> Result<T, CallError> {
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+) -> Result<T, CallError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| CallError::internal(&error))?
 }
 
@@ -67,10 +69,14 @@ impl Source {
             Given::Value(_) => Err(CallError::fault("/document", "must be an object, or the text of one")),
             Given::Compressed(text) => {
                 let wrong = |what: String| CallError::fault("/compressed", what);
-                let bytes = BASE64_STANDARD.decode(text).map_err(|error| wrong(format!("must be base64: {error}")))?;
+                let bytes = BASE64_STANDARD
+                    .decode(text)
+                    .map_err(|error| wrong(format!("must be base64: {error}")))?;
                 let mut text = String::new();
                 let mut decoder = GzDecoder::new(bytes.as_slice()).take(LARGEST as u64 + 1);
-                decoder.read_to_string(&mut text).map_err(|error| wrong(format!("must be gzip of UTF-8: {error}")))?;
+                decoder
+                    .read_to_string(&mut text)
+                    .map_err(|error| wrong(format!("must be gzip of UTF-8: {error}")))?;
                 if text.len() > LARGEST {
                     return Err(wrong(format!("must hold at most {LARGEST} bytes")));
                 }
@@ -88,11 +94,15 @@ impl Source {
     pub async fn fetch(outbound: &Outbound, url: &Url) -> Result<Self, CallError> {
         let (found, main, mut size) = fetch(outbound, url.clone()).await?;
         let mut documents = Documents::new(main.clone(), Some(found.clone()));
-        let mut others: Vec<(Url, Value)> = Vec::new();
+        let mut others: Vec<(String, Value)> = Vec::new();
         let mut tried: Vec<Url> = Vec::new();
         for _ in 0..ROUNDS {
-            let missing: Vec<Url> =
-                documents.missing().into_iter().filter(|url| !tried.contains(url)).take(MOST - tried.len()).collect();
+            let missing: Vec<Url> = documents
+                .missing()
+                .into_iter()
+                .filter(|url| !tried.contains(url))
+                .take(MOST - tried.len())
+                .collect();
             if missing.is_empty() {
                 break;
             }
@@ -104,10 +114,10 @@ impl Source {
                     continue;
                 }
                 documents.add(url.clone(), value.clone());
-                others.push((url, value));
+                others.push((url.into(), value));
             }
         }
-        Ok(Self { url: Some(found), main, others })
+        Ok(Self { url: Some(found.into()), main, others })
     }
 
     /// As it is stored.
@@ -140,9 +150,10 @@ impl Source {
         let access = AccessControl { required_scopes: required_scopes.to_vec(), ..AccessControl::default() };
         let options = Options { namespace: name.to_owned(), base_url, access, ..Options::default() };
         aside(move || {
-            let mut documents = Documents::new(self.main, self.url);
-            for (url, value) in self.others {
-                documents.add(url, value);
+            let url = |text: &str| Url::parse(text).map_err(|error| CallError::internal(&error));
+            let mut documents = Documents::new(self.main, self.url.as_deref().map(url).transpose()?);
+            for (at, value) in self.others {
+                documents.add(url(&at)?, value);
             }
             import(&documents, &options).map_err(|reason| invalid(&reason))
         })
@@ -169,7 +180,8 @@ async fn fetch(outbound: &Outbound, url: Url) -> Result<(Url, Value, usize), Cal
         error.message = format!("{host} did not send the document in time.");
         error
     };
-    let (found, bytes) = tokio::time::timeout(outbound.limits().timeout, answer).await.map_err(|_| late())??;
+    let (found, bytes) =
+        tokio::time::timeout(outbound.limits().timeout, answer).await.map_err(|_| late())??;
     let size = bytes.len();
     let value = aside(move || {
         let text = std::str::from_utf8(&bytes).map_err(|_| invalid("the document is not UTF-8"))?;

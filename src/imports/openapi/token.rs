@@ -41,7 +41,7 @@ pub(super) struct Held {
 
 #[derive(Deserialize)]
 struct Answer {
-    access_token: Zeroizing<String>,
+    access_token: String,
     expires_in: Option<serde_json::Value>,
 }
 
@@ -72,7 +72,7 @@ impl Tokens {
         }
     }
 
-    async fn ask(&self) -> Result<Held, CallError> {
+    fn form(&self) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if !self.scopes.is_empty() {
@@ -85,6 +85,11 @@ impl Tokens {
             form.append_pair("client_id", &self.client_id);
             form.append_pair("client_secret", &self.client_secret);
         }
+        form.finish()
+    }
+
+    async fn ask(&self) -> Result<Held, CallError> {
+        let form = self.form();
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -95,27 +100,33 @@ impl Tokens {
             let value = basic(&encode(&self.client_id), &encode(&self.client_secret));
             headers.insert(header::AUTHORIZATION, sensitive(&value)?);
         }
-        *request.body_mut() = Some(form.finish().into());
+        *request.body_mut() = Some(form.into());
         let begun = Instant::now();
         let response = self.outbound.send(request, Redirects::None).await?;
         let status = response.status();
         let body = bounded(response, LARGEST).await?;
         if !status.is_success() {
-            let error = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error).unwrap_or_default();
+            let error =
+                serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error).unwrap_or_default();
             let fits = |letter: char| letter.is_ascii_lowercase() || letter == '_';
             let said: String = error.chars().filter(|letter| fits(*letter)).take(60).collect();
             let code = if status.is_server_error() { codes::UNAVAILABLE } else { codes::EXECUTION_ERROR };
             let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-            let message = format!("The service's token endpoint answered with HTTP {}{said}.", status.as_u16());
+            let message =
+                format!("The service's token endpoint answered with HTTP {}{said}.", status.as_u16());
             return Err(CallError::new(code, message));
         }
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| {
-            CallError::new(codes::EXECUTION_ERROR, "The service's token endpoint did not answer with a token.")
+            CallError::new(
+                codes::EXECUTION_ERROR,
+                "The service's token endpoint did not answer with a token.",
+            )
         })?;
         // Some write the number as text.
-        let seconds = answer.expires_in.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+        let seconds =
+            answer.expires_in.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
         let seconds = seconds.unwrap_or(USUAL).clamp(1, 365 * 24 * 3600);
         let until = begun + Duration::from_secs(seconds - (seconds / 5).min(EARLY));
-        Ok(Held { token: Arc::new(answer.access_token), until })
+        Ok(Held { token: Arc::new(Zeroizing::new(answer.access_token)), until })
     }
 }

@@ -3,7 +3,8 @@
 use alkhub_api::{
     openapi::test::{Output, OutputAnswer, OutputAuthItem, OutputOperationsItem, OutputOperationsItemType},
     shared::{
-        ApiReport, ApiReportLine, ApiService, ApiServiceAuth, ApiStatus, ApiStatusPhase, ApiStatusRejectedItem,
+        ApiReport, ApiReportLine, ApiService, ApiServiceAuth, ApiStatus, ApiStatusPhase,
+        ApiStatusRejectedItem,
     },
 };
 use alkhub_core::{

@@ -17,8 +17,7 @@ impl Handle<Test> for Hub {
             base_url: input.base_url,
             auth: input.auth,
             headers: input.headers,
-            required_scopes: input.required_scopes,
-            timeout_ms: input.timeout_ms,
+            ..Wanted::default()
         };
         Ok(tried(Box::pin(Manager::new(self, cx).test(input.name, wanted)).await?))
     }

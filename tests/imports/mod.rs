@@ -1,0 +1,3 @@
+//! Imported services, against servers that do as they are told.
+
+mod openapi;
