@@ -27,7 +27,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::{Connector, Imports, openapi::OpenApi},
+    imports::{Connector, Imports, directory, openapi::OpenApi},
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
@@ -174,8 +174,11 @@ impl Server {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
-        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi)];
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone())];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
+        if let Some(path) = &config.directory.imports {
+            directory::start(path.clone(), openapi, &engine, &tasks, &stop);
+        }
         let config = Arc::new(config);
         let state = HttpState {
             engine: engine.clone(),

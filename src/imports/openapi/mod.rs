@@ -12,7 +12,12 @@ mod view;
 
 use std::{sync::Arc, time::Duration};
 
-use alkhub_core::{CallError, import::openapi::Imported};
+use alkhub_api::shared::ApiAuth;
+use alkhub_core::{
+    CallError,
+    engine::handler::ErasedHandler,
+    import::openapi::{Imported, Plan},
+};
 use futures::{FutureExt, future::BoxFuture};
 use reqwest::Client;
 
@@ -61,19 +66,44 @@ impl OpenApi {
         credentials: &Credentials,
         timeout: Option<Duration>,
     ) -> Result<Vec<Offered>, CallError> {
-        let origin = imported.server.origin().ascii_serialization();
-        let most = self.outbound.limits().timeout;
-        let shared = Arc::new(Shared {
-            outbound: self.outbound.clone(),
-            streams: self.streams.clone(),
-            signer: Signer::new(credentials, &origin, &self.outbound)?,
-            timeout: timeout.map_or(most, |timeout| timeout.min(most)),
-        });
+        let shared = self.shared(credentials, &imported.server, timeout)?;
         let offered = imported.operations.iter().map(|operation| Offered {
             operation: operation.registered.clone(),
             handler: Arc::new(Handler { plan: operation.plan.clone(), shared: shared.clone() }),
         });
         Ok(offered.collect())
+    }
+
+    /// What serves one operation by its plan, with a bearer token if there is one.
+    ///
+    /// # Errors
+    /// EXECUTION_ERROR where the token cannot be used.
+    pub fn handler(
+        &self,
+        plan: &Arc<Plan>,
+        bearer: Option<String>,
+        timeout: Option<Duration>,
+    ) -> Result<Arc<dyn ErasedHandler>, CallError> {
+        let auth = bearer.map_or(ApiAuth::None, |token| ApiAuth::Bearer { token });
+        let credentials = Credentials { auth, ..Credentials::default() };
+        let url = reqwest::Url::parse(&plan.server).map_err(|error| CallError::internal(&error))?;
+        let shared = self.shared(&credentials, &url, timeout)?;
+        Ok(Arc::new(Handler { plan: plan.clone(), shared }))
+    }
+
+    fn shared(
+        &self,
+        credentials: &Credentials,
+        server: &reqwest::Url,
+        timeout: Option<Duration>,
+    ) -> Result<Arc<Shared>, CallError> {
+        let most = self.outbound.limits().timeout;
+        Ok(Arc::new(Shared {
+            outbound: self.outbound.clone(),
+            streams: self.streams.clone(),
+            signer: Signer::new(credentials, &server.origin().ascii_serialization(), &self.outbound)?,
+            timeout: timeout.map_or(most, |timeout| timeout.min(most)),
+        }))
     }
 
     async fn open(self, service: Service, link: Link) -> Result<(), CallError> {

@@ -4,4 +4,4 @@ mod auth;
 mod calls;
 mod faults;
 mod manage;
-mod service;
+pub(super) mod service;

@@ -14,19 +14,19 @@ use crate::support::hub::{Answer, TestHub};
 
 /// A request as the service got it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(in crate::imports) struct Seen {
+    pub(in crate::imports) method: String,
+    pub(in crate::imports) target: String,
+    pub(in crate::imports) headers: Vec<(String, String)>,
+    pub(in crate::imports) body: Vec<u8>,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::imports) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::imports) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("text")
     }
 }
@@ -58,14 +58,16 @@ impl Endpoint for Scripted {
 }
 
 /// A service that runs until it is dropped.
-pub(super) struct Service {
-    pub(super) url: String,
+pub(in crate::imports) struct Service {
+    pub(in crate::imports) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Service {
-    pub(super) async fn start(script: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
+    pub(in crate::imports) async fn start(
+        script: impl Fn(&Seen) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port");
         let address = acceptor.local_addr()[0].as_socket_addr().copied().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -77,21 +79,21 @@ impl Service {
     }
 
     /// A service that says yes to everything.
-    pub(super) async fn yes() -> Self {
+    pub(in crate::imports) async fn yes() -> Self {
         Self::start(|_| reply("application/json", "{\"ok\":true}")).await
     }
 
     /// What it got last.
-    pub(super) fn last(&self) -> Seen {
+    pub(in crate::imports) fn last(&self) -> Seen {
         self.seen.lock().last().cloned().unwrap_or_default()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::imports) fn count(&self) -> usize {
         self.seen.lock().len()
     }
 
     /// A document of this service with one operation for each path.
-    pub(super) fn document(&self, paths: Value) -> Value {
+    pub(in crate::imports) fn document(&self, paths: Value) -> Value {
         json!({
             "openapi": "3.1.0", "info": { "title": "Service", "version": "1.0" },
             "servers": [{ "url": self.url }], "paths": paths,
@@ -105,18 +107,18 @@ impl Drop for Service {
     }
 }
 
-pub(super) fn reply(content_type: &str, body: impl Into<poem::Body>) -> Response {
+pub(in crate::imports) fn reply(content_type: &str, body: impl Into<poem::Body>) -> Response {
     Response::builder().content_type(content_type).body(body)
 }
 
 /// Lets the hub reach this machine.
-pub(super) fn open(config: &mut Config) {
+pub(in crate::imports) fn open(config: &mut Config) {
     config.outbound.allow = vec!["127.0.0.1".parse().expect("an address")];
     config.secrets.master_key = Some("a master key for tests alone, long enough".to_owned().into());
 }
 
 /// Imports a document under a name, with more of the input.
-pub(super) async fn add(hub: &TestHub, name: &str, document: Value, more: Value) -> Value {
+pub(in crate::imports) async fn add(hub: &TestHub, name: &str, document: Value, more: Value) -> Value {
     let mut input = json!({ "name": name, "document": document });
     for (key, value) in more.as_object().expect("an object") {
         input[key] = value.clone();
@@ -127,6 +129,6 @@ pub(super) async fn add(hub: &TestHub, name: &str, document: Value, more: Value)
 }
 
 /// Calls an operation by the gateway.
-pub(super) async fn call(hub: &TestHub, id: &str, input: Value) -> Answer {
+pub(in crate::imports) async fn call(hub: &TestHub, id: &str, input: Value) -> Answer {
     hub.post("/api/call", json!({ "operationId": id, "input": input })).await
 }

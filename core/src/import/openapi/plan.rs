@@ -81,7 +81,7 @@ pub enum BodyKind {
 /// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// Its property in the input.
+    /// Its property in the input; empty where it is made of all properties that are no parameters.
     pub key: String,
     /// The media type that is sent.
     pub media_type: String,

@@ -1,5 +1,7 @@
 //! From a valid input to a request.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -64,13 +66,23 @@ impl Plan {
         }
         let mut content = None;
         if let Some(body) = &self.body
-            && let Some(value) = input.get(&body.key)
+            && let Some(value) = self.content(&body.key, input)
         {
-            let (media_type, bytes) = body::write(body, value)?;
+            let (media_type, bytes) = body::write(body, &value)?;
             headers.push(("content-type".to_owned(), media_type));
             content = Some(bytes);
         }
         Ok(Request { method: self.method, url, headers, body: content })
+    }
+
+    fn content<'i>(&self, key: &str, input: &'i Map<String, Value>) -> Option<Cow<'i, Value>> {
+        if !key.is_empty() {
+            return input.get(key).map(Cow::Borrowed);
+        }
+        let is_other = |name: &String| !self.parameters.iter().any(|parameter| parameter.key == *name);
+        let others = input.iter().filter(|(name, _)| is_other(name));
+        let others: Map<String, Value> = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(Cow::Owned(others.into()))
     }
 
     fn fill_path(&self, input: &Map<String, Value>) -> Result<String, CallError> {
