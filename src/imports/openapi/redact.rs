@@ -15,17 +15,16 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// Adds a secret, and what JSON makes of it.
+    /// Adds a secret, and what JSON and URLs make of it.
     pub(super) fn add(&mut self, secret: &str) {
         if secret.len() < SHORTEST {
             return;
         }
         self.texts.push(Zeroizing::new(secret.to_owned()));
         let json = Zeroizing::new(serde_json::Value::from(secret).to_string());
-        let inside = json.trim_matches('"');
-        if inside != secret {
-            self.texts.push(Zeroizing::new(inside.to_owned()));
-        }
+        let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let forms = [json[1..json.len() - 1].to_owned(), form.replace('+', "%20"), form].map(Zeroizing::new);
+        self.texts.extend(forms.into_iter().filter(|form| form.as_str() != secret));
     }
 
     /// The text without them.
