@@ -5,8 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    bus::Bus, events::Events, imports::Imports, keys::KeyStore, outbound::Outbound, search::Index,
-    spokes::Spokes, storage::Database, vault::Vault,
+    bus::Bus,
+    events::Events,
+    imports::Imports,
+    keys::KeyStore,
+    outbound::Outbound,
+    reload::{Others, Reloader},
+    search::Index,
+    spokes::Spokes,
+    storage::Database,
+    vault::Vault,
 };
 
 /// The hub's own state; handlers are implemented on it.
@@ -23,6 +31,10 @@ pub struct Hub {
     pub node_id: String,
     /// The log of events and its readers.
     pub events: Events,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes, which are to do so too.
+    pub others: Others,
     /// Imported services.
     pub imports: Imports,
     /// The way to other servers.
@@ -55,13 +67,29 @@ pub struct Parts {
     pub vault: Vault,
     /// Id of this process.
     pub node_id: String,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes.
+    pub others: Others,
 }
 
 impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, outbound, vault, node_id } = parts;
+        let Parts {
+            database,
+            keys,
+            spokes,
+            events,
+            bus,
+            imports,
+            outbound,
+            vault,
+            node_id,
+            reloader,
+            others,
+        } = parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,
@@ -73,6 +101,8 @@ impl Hub {
             imports,
             outbound,
             vault,
+            reloader,
+            others,
             started_ms,
             index: Mutex::new(None),
         }

@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 impl Events {
     /// Works whenever it is woken, and now and then by itself.
     pub(super) async fn pump(self) {
-        let (inner, poll) = (&self.inner, self.inner.settings.poll);
+        let (inner, poll) = (&self.inner, self.inner.settings.load().poll);
         let mut pause = poll;
         loop {
             match self.turn().await {

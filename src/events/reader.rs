@@ -153,7 +153,7 @@ impl Events {
         }
         // The database's end, which may be a moment ahead of this process: what others can see already is not new.
         let last = since.unwrap_or(bounds.head);
-        let pause = self.inner.settings.position;
+        let pause = self.inner.settings.load().position;
         let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Reader {
@@ -204,7 +204,7 @@ impl Reader {
     pub async fn next(&mut self) -> Result<Item, Ended> {
         let events = self.events.clone();
         let waited = !self.queue.is_empty() || self.read < *events.inner.tail.borrow();
-        if waited && self.handed.elapsed() > events.inner.settings.patience {
+        if waited && self.handed.elapsed() > events.inner.settings.load().patience {
             events.inner.signs.behind.inc();
             return Err(Ended::Behind(self.last));
         }

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::stall::Impatient;
-use crate::config::Limits;
+use crate::config::{Limits, Live};
 
 /// Routes as the loop serves them.
 pub(super) type Routes = BoxEndpoint<'static, Response>;
@@ -34,14 +34,15 @@ const SMALLEST_BUFFER: usize = 8192;
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Routes,
-    limits: &Limits,
+    config: Live,
     stop: CancellationToken,
     grace: Duration,
 ) -> bool {
     let routes = Arc::new(routes);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let builder = builder(limits);
+    let places = Arc::new(Semaphore::new(config.load().limits.connections));
+    let mut current = config.full();
+    let mut builder = self::builder(&current.limits);
     loop {
         // A place first: beyond the limit, connections wait in the kernel's queue.
         let place = tokio::select! {
@@ -63,7 +64,12 @@ pub(super) async fn serve(
                 }
             },
         };
-        converse(&builder, &graceful, routes.clone(), stream, peer, (limits.write_timeout, place));
+        if !Arc::ptr_eq(&current, &config.load()) {
+            current = config.full();
+            builder = self::builder(&current.limits);
+        }
+        let patience = current.limits.write_timeout;
+        converse(&builder, &graceful, routes.clone(), stream, peer, (patience, place));
     }
     drop(listener);
     tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()

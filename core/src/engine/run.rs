@@ -2,7 +2,10 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
@@ -30,7 +33,7 @@ impl Engine {
         let own = match (entry.timeout(), entry.kind()) {
             (Some(timeout), _) => Some(Deadline::after(timeout)),
             (None, Kind::Subscription) => None,
-            (None, _) => Some(Deadline::after(self.inner.limits.call_timeout)),
+            (None, _) => Some(Deadline::after(self.inner.limits.call_timeout())),
         };
         let deadline = match (own, request.deadline) {
             (Some(own), Some(asked)) => Some(own.min(asked)),
@@ -55,6 +58,7 @@ impl Engine {
                 origin: request.origin,
                 key,
                 ticket: OnceLock::new(),
+                charged: AtomicBool::new(false),
                 notes: request.notes,
                 engine: self.clone(),
             }),
@@ -101,13 +105,15 @@ impl Engine {
         entry.access().check(entry.id(), call.identity())?;
         // Another process of this hub has counted what it passes on.
         let passed_on = call.peer().is_some_and(crate::Peer::is_same_hub);
+        let mut charged = counted || passed_on;
         if self.inner.limiter.is_some() && !passed_on {
             let who = call.identity().map(|identity| Who::Key(&identity.id));
             let what = if counted { Taking::Nested(entry.id()) } else { Taking::Call(entry.id()) };
             if let Some(who) = who.or_else(|| call.inner.origin.map(Who::Address)) {
-                self.count(who, what, call.inner.notes.as_deref()).await?;
+                charged |= self.count(who, what, call.inner.notes.as_deref()).await?;
             }
         }
+        call.inner.charged.store(charged, Ordering::Relaxed);
         if self.is_full(entry.kind()) {
             let mut error = CallError::new(
                 crate::error::codes::UNAVAILABLE,

@@ -165,9 +165,9 @@ pub(super) fn manner(node: Node<'_>, place: Place) -> Manner {
         None => None,
     };
     let said = node.text("style").and_then(Style::named).filter(|style| fits(*style, place));
-    let style = said.or(old.map(|(style, _)| style)).unwrap_or_else(|| usual(place));
+    let style = said.or_else(|| old.map(|(style, _)| style)).unwrap_or_else(|| usual(place));
     let explode = node.value.get("explode").and_then(Value::as_bool);
-    let explode = explode.or(old.map(|(_, explode)| explode)).unwrap_or(style == Style::Form);
+    let explode = explode.or_else(|| old.map(|(_, explode)| explode)).unwrap_or(style == Style::Form);
     Manner { style, explode, allow_reserved: place == Place::Query && node.flag("allowReserved") }
 }
 
