@@ -27,7 +27,7 @@ enum Way {
     Header(HeaderName, HeaderValue),
     Query(String, Zeroizing<String>),
     Cookie(String, Zeroizing<String>),
-    Tokens(Tokens),
+    Tokens(Box<Tokens>),
 }
 
 /// A token that a request was signed with.
@@ -90,7 +90,7 @@ impl Signer {
             ApiAuth::ClientCredentials { audience, client_id, client_secret, in_body, scopes, token_url } => {
                 secrets.add(client_secret);
                 let url = token_url.as_deref().and_then(|url| Url::parse(url).ok());
-                Way::Tokens(Tokens {
+                Way::Tokens(Box::new(Tokens {
                     outbound: outbound.clone(),
                     url: url.ok_or_else(|| CallError::internal(&"a stored token URL is none"))?,
                     client_id: client_id.clone(),
@@ -99,7 +99,7 @@ impl Signer {
                     audience: audience.clone(),
                     in_body: *in_body,
                     held: Mutex::default(),
-                })
+                }))
             }
         };
         Ok(Self { origin: origin.to_owned(), way, headers, secrets })
