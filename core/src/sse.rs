@@ -222,7 +222,7 @@ mod tests {
                 from = cut;
             }
             pieces.push(&body[from..]);
-            prop_assert_eq!(read(&pieces), whole.clone());
+            prop_assert_eq!(&read(&pieces), &whole);
             let single: Vec<&[u8]> = body.chunks(1).collect();
             prop_assert_eq!(read(&single), whole);
         }
