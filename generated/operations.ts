@@ -8,6 +8,116 @@ export type AccessControl = {
   "resourceType"?: string;
 };
 
+/** How the hub shows the service who it is. Sealed and never shown. */
+export type ApiAuth = {
+  "type": "none";
+} | {
+  "token": ApiSecret;
+  "type": "bearer";
+} | {
+  "password": ApiSecret;
+  "type": "basic";
+  "username": string;
+} | {
+  "in"?: "header" | "query" | "cookie";
+  "name"?: string;
+  /** Put before the value, for example `Token `. */
+  "prefix"?: string;
+  "type": "apiKey";
+  "value": ApiSecret;
+} | {
+  "audience"?: ApiText;
+  "clientId": ApiText;
+  "clientSecret": ApiSecret;
+  /** Whether id and secret are sent in the form, and not in `Authorization`. */
+  "inBody"?: boolean;
+  "scopes"?: string[];
+  /** Where tokens are given; the document's own unless given. */
+  "tokenUrl"?: ApiUrl;
+  "type": "clientCredentials";
+};
+
+/** Headers of every request, sealed and never shown: name to value. */
+export type ApiHeaders = Record<string, string>;
+
+/** The namespace of its operations; lower-case letters, digits, hyphens and underscores. */
+export type ApiName = string;
+
+/** What was left out of the document or changed, and why. */
+export type ApiReport = {
+  "lines": ApiReportLine[];
+  /** How many lines there would be beyond these. */
+  "more": number;
+};
+
+/** Something of the document that is no operation, or is one with a change. */
+export type ApiReportLine = {
+  /** Whether it is missing altogether. */
+  "leftOut": boolean;
+  "method"?: string;
+  "path"?: string;
+  "reason": string;
+};
+
+/** Scopes that a caller of its operations must hold, all of them; `<name>:call` unless given. An empty list lets every caller with a key in. */
+export type ApiScopes = string[];
+
+/** ApiSecret */
+export type ApiSecret = string;
+
+/** An HTTP service whose operations, as its OpenAPI document has them, are operations of the hub. */
+export type ApiService = {
+  /** Kind of its credentials. */
+  "auth": "none" | "bearer" | "basic" | "apiKey" | "clientCredentials";
+  /** What was given instead of the document's own server. */
+  "baseUrl"?: string;
+  "createdAt": string;
+  /** Headers of every request; their values are not shown. */
+  "headerNames": string[];
+  /** How much of the document is no operation. */
+  "leftOut": number;
+  "name": ApiName;
+  /** How many operations the document gives. */
+  "operations": number;
+  /** Where it was asked for one service. */
+  "report"?: ApiReport;
+  /** Scopes that a caller of its operations must hold. */
+  "requiredScopes": string[];
+  "revision": number;
+  /** Where requests go. */
+  "server": string;
+  "status"?: ApiStatus;
+  /** Longest time of one of its requests. */
+  "timeoutMs"?: number;
+  /** As the document says. */
+  "title": string;
+  "updatedAt": string;
+  /** Where the document is; absent where it was given. */
+  "url"?: string;
+  /** As the document says. */
+  "version": string;
+};
+
+/** What has become of it in the process that answers. */
+export type ApiStatus = {
+  /** How many operations it offers. */
+  "operations": number;
+  "phase": "opening" | "ready" | "unavailable" | "failed";
+  /** Why it is not ready. */
+  "reason"?: string;
+  "rejected": Array<{
+    "name": string;
+    "reason": string;
+  }>;
+  "since": string;
+};
+
+/** ApiText */
+export type ApiText = string;
+
+/** ApiUrl */
+export type ApiUrl = string;
+
 /** Why a call failed. */
 export type CallProblem = {
   "code": string;
@@ -604,6 +714,152 @@ export interface HubOperations {
       "nextCursor"?: string;
     };
     errors: never;
+  };
+  /** Makes the operations of an HTTP service operations of the hub, under `<name>.<operation>`, from its OpenAPI document (3.0, 3.1, or Swagger 2; JSON or YAML). What cannot be imported is in the report. References to other documents of the same origin are followed. */
+  "openapi.add": {
+    type: "mutation";
+    input: {
+      "auth"?: ApiAuth;
+      /** Where requests go, instead of the server that the document names. */
+      "baseUrl"?: ApiUrl;
+      /** The document's text, gzip and then base64: what would be too large for a request goes in so. */
+      "compressed"?: string;
+      /** The document itself, as an object or as its text in JSON or YAML. */
+      "document"?: unknown;
+      "headers"?: ApiHeaders;
+      "name": ApiName;
+      "requiredScopes"?: ApiScopes;
+      /** Longest time of one of its requests, beside the hub's own bound; streams have none. */
+      "timeoutMs"?: number;
+      /** Where the document is. One of `url`, `document` and `compressed` is given. */
+      "url"?: ApiUrl;
+    };
+    output: ApiService;
+    errors: "SERVICE_EXISTS" | "OPENAPI_INVALID";
+  };
+  /** Tells of one service that was imported from an OpenAPI document, with the report of what was left out. */
+  "openapi.get": {
+    type: "query";
+    input: {
+      "name": ApiName;
+    };
+    output: ApiService;
+    errors: "SERVICE_NOT_FOUND";
+  };
+  /** Lists the services that were imported from OpenAPI documents, by name. */
+  "openapi.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "items": ApiService[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Reads the document of a service from its URL again and says which operations came, went and changed. A document whose server is of another origin than before is refused, for the credentials would go there. */
+  "openapi.refresh": {
+    type: "mutation";
+    input: {
+      "name": ApiName;
+    };
+    output: {
+      /** Names of operations that are new. */
+      "added": string[];
+      /** Names of operations that are described or called otherwise. */
+      "changed": string[];
+      /** Names of operations that are gone. */
+      "removed": string[];
+      "service": ApiService;
+    };
+    errors: "SERVICE_NOT_FOUND" | "OPENAPI_INVALID";
+  };
+  /** Takes the operations of a service away and forgets its credentials. Calls that are under way end by themselves. */
+  "openapi.remove": {
+    type: "mutation";
+    input: {
+      "name": ApiName;
+    };
+    output: ApiService;
+    errors: "SERVICE_NOT_FOUND";
+  };
+  /** Says what would be imported from a document, with the report, and whether the service answers; stores nothing. It is either a service that is imported, by its name, or one that is described as for `openapi.add`. The service is asked without credentials. */
+  "openapi.test": {
+    type: "mutation";
+    input: {
+      "auth"?: ApiAuth;
+      /** Where requests go, instead of the server that the document names. */
+      "baseUrl"?: ApiUrl;
+      /** The document's text, gzip and then base64: what would be too large for a request goes in so. */
+      "compressed"?: string;
+      /** The document itself, as an object or as its text in JSON or YAML. */
+      "document"?: unknown;
+      "headers"?: ApiHeaders;
+      "name"?: ApiName;
+      /** Where the document is. One of `url`, `document` and `compressed` is given. */
+      "url"?: ApiUrl;
+    };
+    output: {
+      /** What came of asking the server for anything at all. */
+      "answer": {
+        "reached": boolean;
+        /** Why it was not reached. */
+        "reason"?: string;
+        "status"?: number;
+        "tookMs": number;
+      };
+      /** Ways to authenticate that the document declares. */
+      "auth": Array<{
+        "in"?: string;
+        "name": string;
+        /** Name of the header, of the parameter or of the cookie. */
+        "parameter"?: string;
+        "scheme"?: string;
+        "tokenUrl"?: string;
+        "type": string;
+      }>;
+      "operations": Array<{
+        /** Its first words. */
+        "description": string;
+        "method": string;
+        "name": string;
+        "path": string;
+        "type": "query" | "mutation" | "subscription";
+      }>;
+      "report": ApiReport;
+      /** Where requests would go. */
+      "server": string;
+      "title": string;
+      "version": string;
+    };
+    errors: "SERVICE_NOT_FOUND" | "OPENAPI_INVALID";
+  };
+  /** Changes what is given and leaves the rest as it is. Where requests then go to another origin, credentials that are not given anew are forgotten. With `auth` or `headers` the credentials of that kind are replaced. */
+  "openapi.update": {
+    type: "mutation";
+    input: {
+      "auth"?: ApiAuth;
+      /** Where requests go; an empty text stands for the server that the document names. */
+      "baseUrl"?: string;
+      /** The document's text, gzip and then base64: what would be too large for a request goes in so. */
+      "compressed"?: string;
+      /** Another document, in place of a URL too. */
+      "document"?: unknown;
+      "headers"?: ApiHeaders;
+      "name": ApiName;
+      "requiredScopes"?: ApiScopes;
+      /** Longest time of one of its requests, beside the hub's own bound; streams have none. */
+      "timeoutMs"?: number;
+      /** Another place of the document; it is read from there. */
+      "url"?: ApiUrl;
+    };
+    output: ApiService;
+    errors: "SERVICE_NOT_FOUND" | "OPENAPI_INVALID";
   };
   /** Takes a project out of use; it stays readable. Archiving it again changes nothing. */
   "project.archive": {

@@ -45,6 +45,9 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     FS_PATTERN,
     GIT_FAILED,
     WORKTREE_DIRTY,
+    SERVICE_EXISTS,
+    SERVICE_NOT_FOUND,
+    OPENAPI_INVALID,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -419,6 +422,36 @@ pub const WORKTREE_DIRTY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
     ),
 };
 
+/// A service, a spoke or the hub itself has this name already.
+pub const SERVICE_EXISTS: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SERVICE_EXISTS",
+    status: 409u16,
+    description: "A service, a spoke or the hub itself has this name already.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// No imported service of this kind has this name.
+pub const SERVICE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SERVICE_NOT_FOUND",
+    status: 404u16,
+    description: "No imported service of this kind has this name.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// The OpenAPI document cannot be had or cannot be imported.
+pub const OPENAPI_INVALID: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "OPENAPI_INVALID",
+    status: 422u16,
+    description: "The OpenAPI document cannot be had or cannot be imported.",
+    details: Some(
+        r#"{"properties":{"reason":{"description":"What is wrong, and where.","type":"string"}},"required":["reason"],"type":"object"}"#,
+    ),
+};
+
 /// The type `EventTypeUnknown`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct EventTypeUnknown {
@@ -544,6 +577,13 @@ pub struct KeyRevoked {
     pub key_id: String,
 }
 
+/// The type `OpenapiInvalid`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct OpenapiInvalid {
+    /// What is wrong, and where.
+    pub reason: String,
+}
+
 /// The type `ProjectArchived`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct ProjectArchived {
@@ -565,6 +605,20 @@ pub struct ProjectNotFound {
     /// The property `projectId`.
     #[serde(rename = "projectId")]
     pub project_id: String,
+}
+
+/// The type `ServiceExists`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ServiceExists {
+    /// The property `name`.
+    pub name: String,
+}
+
+/// The type `ServiceNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ServiceNotFound {
+    /// The property `name`.
+    pub name: String,
 }
 
 /// The type `SpokeIdForbidden`.

@@ -11,6 +11,7 @@ pub mod git;
 pub mod hub;
 pub mod key;
 pub mod node;
+pub mod openapi;
 pub mod project;
 pub mod shell;
 pub mod spoke;
@@ -39,6 +40,13 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::key::revoke::DESCRIPTOR,
     &self::key::rotate::DESCRIPTOR,
     &self::node::list::DESCRIPTOR,
+    &self::openapi::add::DESCRIPTOR,
+    &self::openapi::get::DESCRIPTOR,
+    &self::openapi::list::DESCRIPTOR,
+    &self::openapi::refresh::DESCRIPTOR,
+    &self::openapi::remove::DESCRIPTOR,
+    &self::openapi::test::DESCRIPTOR,
+    &self::openapi::update::DESCRIPTOR,
     &self::project::archive::DESCRIPTOR,
     &self::project::create::DESCRIPTOR,
     &self::project::get::DESCRIPTOR,
@@ -73,6 +81,13 @@ where
     H: ::alkhub_core::Handle<self::key::Revoke>,
     H: ::alkhub_core::Handle<self::key::Rotate>,
     H: ::alkhub_core::Handle<self::node::List>,
+    H: ::alkhub_core::Handle<self::openapi::Add>,
+    H: ::alkhub_core::Handle<self::openapi::Get>,
+    H: ::alkhub_core::Handle<self::openapi::List>,
+    H: ::alkhub_core::Handle<self::openapi::Refresh>,
+    H: ::alkhub_core::Handle<self::openapi::Remove>,
+    H: ::alkhub_core::Handle<self::openapi::Test>,
+    H: ::alkhub_core::Handle<self::openapi::Update>,
     H: ::alkhub_core::Handle<self::project::Archive>,
     H: ::alkhub_core::Handle<self::project::Create>,
     H: ::alkhub_core::Handle<self::project::Get>,
@@ -103,6 +118,13 @@ where
     registry.add_handler::<self::key::Revoke, H>(hub);
     registry.add_handler::<self::key::Rotate, H>(hub);
     registry.add_handler::<self::node::List, H>(hub);
+    registry.add_handler::<self::openapi::Add, H>(hub);
+    registry.add_handler::<self::openapi::Get, H>(hub);
+    registry.add_handler::<self::openapi::List, H>(hub);
+    registry.add_handler::<self::openapi::Refresh, H>(hub);
+    registry.add_handler::<self::openapi::Remove, H>(hub);
+    registry.add_handler::<self::openapi::Test, H>(hub);
+    registry.add_handler::<self::openapi::Update, H>(hub);
     registry.add_handler::<self::project::Archive, H>(hub);
     registry.add_handler::<self::project::Create, H>(hub);
     registry.add_handler::<self::project::Get, H>(hub);
@@ -219,6 +241,16 @@ macro_rules! handlers {
         #[doc = "Handlers of the namespace `node`."]
         pub mod node {
             mod list;
+        }
+        #[doc = "Handlers of the namespace `openapi`."]
+        pub mod openapi {
+            mod add;
+            mod get;
+            mod list;
+            mod refresh;
+            mod remove;
+            mod test;
+            mod update;
         }
         #[doc = "Handlers of the namespace `project`."]
         pub mod project {

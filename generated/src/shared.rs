@@ -3,6 +3,24 @@
 //! Types that several operations use.
 #![allow(clippy::all, clippy::unwrap_used, nonstandard_style)]
 
+/// Headers of every request, sealed and never shown: name to value.
+pub type ApiHeaders = ::std::collections::BTreeMap<String, String>;
+
+/// The namespace of its operations; lower-case letters, digits, hyphens and underscores.
+pub type ApiName = String;
+
+/// Scopes that a caller of its operations must hold, all of them; `<name>:call` unless given. An empty list lets every caller with a key in.
+pub type ApiScopes = Vec<String>;
+
+/// The type `ApiSecret`.
+pub type ApiSecret = String;
+
+/// The type `ApiText`.
+pub type ApiText = String;
+
+/// The type `ApiUrl`.
+pub type ApiUrl = String;
+
 /// A type of event, all below a name (`project.*`), or all (`*`).
 pub type EventPattern = String;
 
@@ -34,6 +52,327 @@ pub struct AccessControl {
     /// The property `resourceType`.
     #[serde(rename = "resourceType", default, skip_serializing_if = "Option::is_none")]
     pub resource_type: Option<String>,
+}
+
+/// How the hub shows the service who it is. Sealed and never shown.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[serde(tag = "type")]
+pub enum ApiAuth {
+    /// No credentials.
+    #[serde(rename = "none")]
+    None,
+    /// A bearer token in `Authorization`.
+    #[serde(rename = "bearer")]
+    Bearer {
+        /// The property `token`.
+        token: String,
+    },
+    /// User name and password in `Authorization`.
+    #[serde(rename = "basic")]
+    Basic {
+        /// The property `password`.
+        password: String,
+        /// The property `username`.
+        username: String,
+    },
+    /// A key. Where `in` and `name` are not given, the document's own declaration of an API key says them.
+    #[serde(rename = "apiKey")]
+    ApiKey {
+        /// The property `in`.
+        #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+        in_: Option<ApiAuthApiKeyIn>,
+        /// The property `name`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Put before the value, for example `Token `.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The property `value`.
+        value: String,
+    },
+    /// OAuth 2 client credentials. The hub gets tokens for itself, and new ones before they expire.
+    #[serde(rename = "clientCredentials")]
+    ClientCredentials {
+        /// The property `audience`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
+        /// The property `clientId`.
+        #[serde(rename = "clientId")]
+        client_id: String,
+        /// The property `clientSecret`.
+        #[serde(rename = "clientSecret")]
+        client_secret: String,
+        /// Whether id and secret are sent in the form, and not in `Authorization`.
+        #[serde(rename = "inBody", default)]
+        in_body: bool,
+        /// The property `scopes`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scopes: Option<Vec<String>>,
+        /// Where tokens are given; the document's own unless given.
+        #[serde(rename = "tokenUrl", default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+}
+
+impl ::std::fmt::Debug for ApiAuth {
+    fn fmt(&self, __formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match self {
+            Self::None { .. } => __formatter.write_str("None"),
+            Self::Bearer { .. } => {
+                __formatter.debug_struct("Bearer").field("token", &"[secret]").finish()
+            }
+            Self::Basic { username, .. } => {
+                __formatter
+                    .debug_struct("Basic")
+                    .field("password", &"[secret]")
+                    .field("username", username)
+                    .finish()
+            }
+            Self::ApiKey { in_, name, prefix, .. } => {
+                __formatter
+                    .debug_struct("ApiKey")
+                    .field("in_", in_)
+                    .field("name", name)
+                    .field("prefix", prefix)
+                    .field("value", &"[secret]")
+                    .finish()
+            }
+            Self::ClientCredentials {
+                audience,
+                client_id,
+                in_body,
+                scopes,
+                token_url,
+                ..
+            } => {
+                __formatter
+                    .debug_struct("ClientCredentials")
+                    .field("audience", audience)
+                    .field("client_id", client_id)
+                    .field("client_secret", &"[secret]")
+                    .field("in_body", in_body)
+                    .field("scopes", scopes)
+                    .field("token_url", token_url)
+                    .finish()
+            }
+        }
+    }
+}
+
+/// The type `ApiAuthApiKeyIn`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiAuthApiKeyIn {
+    /// `header`
+    #[serde(rename = "header")]
+    Header,
+    /// `query`
+    #[serde(rename = "query")]
+    Query,
+    /// `cookie`
+    #[serde(rename = "cookie")]
+    Cookie,
+}
+
+impl ::std::fmt::Display for ApiAuthApiKeyIn {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Header => f.write_str("header"),
+            Self::Query => f.write_str("query"),
+            Self::Cookie => f.write_str("cookie"),
+        }
+    }
+}
+
+/// What was left out of the document or changed, and why.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiReport {
+    /// The property `lines`.
+    pub lines: Vec<crate::shared::ApiReportLine>,
+    /// How many lines there would be beyond these.
+    pub more: i64,
+}
+
+/// Something of the document that is no operation, or is one with a change.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiReportLine {
+    /// Whether it is missing altogether.
+    #[serde(rename = "leftOut")]
+    pub left_out: bool,
+    /// The property `method`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The property `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The property `reason`.
+    pub reason: String,
+}
+
+/// An HTTP service whose operations, as its OpenAPI document has them, are operations of the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiService {
+    /// Kind of its credentials.
+    pub auth: ApiServiceAuth,
+    /// What was given instead of the document's own server.
+    #[serde(rename = "baseUrl", default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// Headers of every request; their values are not shown.
+    #[serde(rename = "headerNames")]
+    pub header_names: Vec<String>,
+    /// How much of the document is no operation.
+    #[serde(rename = "leftOut")]
+    pub left_out: i64,
+    /// The property `name`.
+    pub name: String,
+    /// How many operations the document gives.
+    pub operations: i64,
+    /// Where it was asked for one service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<crate::shared::ApiReport>,
+    /// Scopes that a caller of its operations must hold.
+    #[serde(rename = "requiredScopes")]
+    pub required_scopes: Vec<String>,
+    /// The property `revision`.
+    pub revision: i64,
+    /// Where requests go.
+    pub server: String,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<crate::shared::ApiStatus>,
+    /// Longest time of one of its requests.
+    #[serde(rename = "timeoutMs", default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<i64>,
+    /// As the document says.
+    pub title: String,
+    /// The property `updatedAt`.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+    /// Where the document is; absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// As the document says.
+    pub version: String,
+}
+
+/// Kind of its credentials.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiServiceAuth {
+    /// `none`
+    #[serde(rename = "none")]
+    None,
+    /// `bearer`
+    #[serde(rename = "bearer")]
+    Bearer,
+    /// `basic`
+    #[serde(rename = "basic")]
+    Basic,
+    /// `apiKey`
+    #[serde(rename = "apiKey")]
+    ApiKey,
+    /// `clientCredentials`
+    #[serde(rename = "clientCredentials")]
+    ClientCredentials,
+}
+
+impl ::std::fmt::Display for ApiServiceAuth {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::None => f.write_str("none"),
+            Self::Bearer => f.write_str("bearer"),
+            Self::Basic => f.write_str("basic"),
+            Self::ApiKey => f.write_str("apiKey"),
+            Self::ClientCredentials => f.write_str("clientCredentials"),
+        }
+    }
+}
+
+/// What has become of it in the process that answers.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiStatus {
+    /// How many operations it offers.
+    pub operations: i64,
+    /// The property `phase`.
+    pub phase: ApiStatusPhase,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The property `rejected`.
+    pub rejected: Vec<ApiStatusRejectedItem>,
+    /// The property `since`.
+    pub since: String,
+}
+
+/// The type `ApiStatusPhase`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiStatusPhase {
+    /// `opening`
+    #[serde(rename = "opening")]
+    Opening,
+    /// `ready`
+    #[serde(rename = "ready")]
+    Ready,
+    /// `unavailable`
+    #[serde(rename = "unavailable")]
+    Unavailable,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+impl ::std::fmt::Display for ApiStatusPhase {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Opening => f.write_str("opening"),
+            Self::Ready => f.write_str("ready"),
+            Self::Unavailable => f.write_str("unavailable"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}
+
+/// The type `ApiStatusRejectedItem`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiStatusRejectedItem {
+    /// The property `name`.
+    pub name: String,
+    /// The property `reason`.
+    pub reason: String,
 }
 
 /// Why a call failed.

@@ -256,6 +256,10 @@ pub fn all() -> Vec<Key> {
         ),
         key!(size "outbound.response_bytes" = outbound.response_bytes, "Largest answer of another server that is read into memory."),
         key!(
+            "imports.directory" = directory.imports,
+            "Directory of operation files, `<namespace>/<name>.yaml`, that are served as they come and go; none unless set."
+        ),
+        key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."
         ),

@@ -4,6 +4,7 @@
 //! Every key is one line in [`keys`], from which the file reader, the variables, the suggestions, `alkhub config check`
 //! and the reference in docs/configuration.md all follow.
 
+mod directory;
 mod env;
 mod file;
 mod keys;
@@ -17,6 +18,7 @@ mod settings;
 mod units;
 mod value;
 
+pub use directory::Directory;
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
 pub use live::{Change, Live};

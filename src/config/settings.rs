@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Outbound, Secret};
+use super::{Directory, Outbound, Secret};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -35,6 +35,8 @@ pub struct Config {
     pub events: Events,
     /// Requests of the hub to other servers.
     pub outbound: Outbound,
+    /// Directories that are read while the hub runs.
+    pub directory: Directory,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -67,6 +69,7 @@ impl Default for Config {
             idempotency: Idempotency::default(),
             events: Events::default(),
             outbound: Outbound::default(),
+            directory: Directory::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),

@@ -28,7 +28,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::Imports,
+    imports::{Connector, Imports, directory, openapi::OpenApi},
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
@@ -170,6 +170,7 @@ impl Server {
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
+        let openapi = OpenApi::new(&outbound).map_err(|error| StartError::Internal(error.to_string()))?;
         let live = Live::new(config);
         let config = live.full();
         let reloader = Reloader::new(live.clone(), sources);
@@ -219,8 +220,11 @@ impl Server {
             announcer = Some(Announcer::start(&database, &events, &bus, &tasks, &quiet));
             homes = Some(Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await);
         }
-        let connectors = Vec::new();
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone())];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
+        if let Some(path) = &config.directory.imports {
+            directory::start(path.clone(), openapi, &engine, &tasks, &stop);
+        }
         let state = HttpState {
             engine: engine.clone(),
             keys: keys.clone(),

@@ -123,7 +123,10 @@ impl Client {
         let response = self.send(self.post("api/subscribe", operation, input)?).await?;
         let frames = sse::frames(response.bytes_stream());
         Ok(frames.map(move |frame| {
-            let frame = frame.map_err(|error| self.lost(&error))?;
+            let frame = frame.map_err(|error| match error {
+                sse::Broken::Lost(error) => self.lost(&error),
+                sse::Broken::TooLarge(error) => Failure::failed(format!("the hub sent too much: {error}")),
+            })?;
             if frame.event.as_deref() == Some("error") {
                 return Err(problem::read(None, frame.data.as_bytes()).unwrap_or_else(|| self.not_a_hub()));
             }

@@ -1,0 +1,4 @@
+//! Imported services, against servers that do as they are told.
+
+mod directory;
+mod openapi;
