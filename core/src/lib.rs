@@ -7,6 +7,7 @@ pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod identity;
+pub mod import;
 pub mod once;
 pub mod operation;
 pub mod peer;
