@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{bus::Bus, events::Events, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
+use crate::{
+    bus::Bus, events::Events, imports::Imports, keys::KeyStore, outbound::Outbound, search::Index,
+    spokes::Spokes, storage::Database, vault::Vault,
+};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -20,24 +23,58 @@ pub struct Hub {
     pub node_id: String,
     /// The log of events and its readers.
     pub events: Events,
+    /// Imported services.
+    pub imports: Imports,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// Seals secrets of others that the hub keeps.
+    pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index of the registry's last known generation.
     pub(crate) index: Mutex<Option<Arc<Index>>>,
 }
 
+/// The parts that a hub is made of, beside what it makes itself.
+pub struct Parts {
+    /// Everything that outlives the process.
+    pub database: Database,
+    /// Keys, with their cache.
+    pub keys: KeyStore,
+    /// Connected spokes.
+    pub spokes: Spokes,
+    /// The log of events and its readers.
+    pub events: Events,
+    /// What all processes hear.
+    pub bus: Arc<dyn Bus>,
+    /// Imported services.
+    pub imports: Imports,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// Seals secrets.
+    pub vault: Vault,
+    /// Id of this process.
+    pub node_id: String,
+}
+
 impl Hub {
-    /// A hub over this database.
+    /// A hub of these parts.
     #[must_use]
-    pub fn new(
-        database: Database,
-        keys: KeyStore,
-        spokes: Spokes,
-        events: Events,
-        bus: Arc<dyn Bus>,
-        node_id: String,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { database, keys, spokes, events, bus, imports, outbound, vault, node_id } = parts;
         let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, events, bus, node_id, started_ms, index: Mutex::new(None) }
+        Self {
+            database,
+            keys,
+            spokes,
+            bus,
+            node_id,
+            events,
+            imports,
+            outbound,
+            vault,
+            started_ms,
+            index: Mutex::new(None),
+        }
     }
 }

@@ -221,6 +221,23 @@ pub fn all() -> Vec<Key> {
             "How long a reader may leave events unread before it is ended and has to resume."
         ),
         key!(
+            "outbound.allow" = outbound.allow,
+            "Addresses, networks and hosts beyond the public internet that requests which users cause may reach, such as `127.0.0.1:11434`, `10.1.0.0/16`, `*.corp.example`."
+        ),
+        key!(
+            "outbound.connect_timeout" = outbound.connect_timeout,
+            "Longest wait for a connection to another server."
+        ),
+        key!(
+            "outbound.read_timeout" = outbound.read_timeout,
+            "Longest silence of another server before and in the middle of an answer."
+        ),
+        key!(
+            "outbound.timeout" = outbound.timeout,
+            "Longest time of a whole request to another server, where it is no stream."
+        ),
+        key!(size "outbound.response_bytes" = outbound.response_bytes, "Largest answer of another server that is read into memory."),
+        key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."
         ),

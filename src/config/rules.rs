@@ -29,6 +29,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),
         ("limits.connections", limits.connections, 1, "1 or more"),
         ("events.ring", config.events.ring, 16, "16 or more"),
+        ("outbound.response_bytes", config.outbound.response_bytes, 1024, "1KiB or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -49,6 +50,9 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
+        ("outbound.connect_timeout", config.outbound.connect_timeout),
+        ("outbound.read_timeout", config.outbound.read_timeout),
+        ("outbound.timeout", config.outbound.timeout),
     ] {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
+use super::{Outbound, Secret};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -33,6 +33,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// The log of events and its readers.
     pub events: Events,
+    /// Requests of the hub to other servers.
+    pub outbound: Outbound,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -64,6 +66,7 @@ impl Default for Config {
             rate: Rate::default(),
             idempotency: Idempotency::default(),
             events: Events::default(),
+            outbound: Outbound::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),

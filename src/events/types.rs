@@ -38,6 +38,14 @@ pub const TYPES: &[EventType] = &[
     logged("key.created", "key:read", "A key was made; `id` is the key's. Nothing of its secret is told."),
     logged("key.revoked", "key:read", "A key was ended."),
     logged("key.rotated", "key:read", "A key got another secret."),
+    logged("service.added", "service:read", "A service was imported; `id` is its name."),
+    logged("service.updated", "service:read", "An imported service was changed."),
+    logged("service.removed", "service:read", "An imported service was taken away."),
+    logged(
+        "service.changed",
+        "service:read",
+        "An imported service describes its operations otherwise than it was approved.",
+    ),
     signal("spoke.connected", "spoke:read", "A spoke has registered."),
     signal("spoke.disconnected", "spoke:read", "A spoke is gone."),
 ];

@@ -25,9 +25,11 @@ use crate::{
     cluster::{self, Homes, Links},
     config::Config,
     events::{self, Events},
-    hub::Hub,
+    hub::{Hub, Parts},
     idempotency::KeptAnswers,
+    imports::Imports,
     keys::{self, Bootstrap, KeyStore},
+    outbound::{Guard, Outbound},
     rate::Limiter,
     spokes::Spokes,
     storage::Database,
@@ -35,6 +37,7 @@ use crate::{
         http::{self, HttpState, HubOperations, Metrics, OperationSet},
         ws::Sockets,
     },
+    vault::Vault,
 };
 
 /// A hub that serves.
@@ -140,14 +143,21 @@ impl Server {
         events.each(&tasks, &quiet, move |event| heard.tell(event));
         let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
         let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
-        let hub = Arc::new(Hub::new(
-            database.clone(),
-            keys.clone(),
-            spokes.clone(),
-            events.clone(),
-            bus.clone(),
-            node_id.clone(),
-        ));
+        let vault = Vault::of(&config).map_err(StartError::MasterKey)?;
+        let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
+            .map_err(|error| StartError::Internal(error.to_string()))?;
+        let imports = Imports::default();
+        let hub = Arc::new(Hub::new(Parts {
+            database: database.clone(),
+            keys: keys.clone(),
+            spokes: spokes.clone(),
+            events: events.clone(),
+            bus: bus.clone(),
+            imports: imports.clone(),
+            outbound,
+            vault: vault.clone(),
+            node_id: node_id.clone(),
+        }));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
         let limits = EngineLimits {
@@ -163,6 +173,8 @@ impl Server {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
+        let connectors = Vec::new();
+        imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         let config = Arc::new(config);
         let state = HttpState {
             engine: engine.clone(),
