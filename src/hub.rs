@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    bus::Bus, events::Events, imports::Imports, keys::KeyStore, outbound::Outbound, search::Index,
+    bus::Bus, events::Events, imports::{Imports, mcp::Mcp}, keys::KeyStore, outbound::Outbound, search::Index,
     spokes::Spokes, storage::Database, vault::Vault,
 };
 
@@ -25,6 +25,8 @@ pub struct Hub {
     pub events: Events,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets of others that the hub keeps.
@@ -49,6 +51,8 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets.
@@ -61,7 +65,7 @@ impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, outbound, vault, node_id } = parts;
+        let Parts { database, keys, spokes, events, bus, imports, mcp, outbound, vault, node_id } = parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,
@@ -71,6 +75,7 @@ impl Hub {
             node_id,
             events,
             imports,
+            mcp,
             outbound,
             vault,
             started_ms,

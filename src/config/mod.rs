@@ -6,6 +6,7 @@
 
 mod env;
 mod file;
+mod imports;
 mod keys;
 mod load;
 mod outbound;
@@ -15,13 +16,16 @@ mod secret;
 mod settings;
 mod units;
 mod value;
+mod web;
 
 pub use env::CLIENT_VARIABLES;
+pub use imports::Imports;
 pub use keys::{Key, all as keys};
 pub use load::{Flag, Loaded, Sources, examine, load};
 pub use outbound::Outbound;
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;
 pub use settings::*;
+pub use web::{Provider, Web};
 pub use units::{duration_text, parse_duration, size_text};
 pub use value::Shown;

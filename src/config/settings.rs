@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Outbound, Secret};
+use super::{Imports, Outbound, Secret, Web};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -35,6 +35,10 @@ pub struct Config {
     pub events: Events,
     /// Requests of the hub to other servers.
     pub outbound: Outbound,
+    /// Imported services.
+    pub imports: Imports,
+    /// What agents look for on the web with.
+    pub web: Web,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -67,6 +71,8 @@ impl Default for Config {
             idempotency: Idempotency::default(),
             events: Events::default(),
             outbound: Outbound::default(),
+            imports: Imports::default(),
+            web: Web::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),

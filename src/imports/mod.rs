@@ -6,6 +6,7 @@
 mod follow;
 mod link;
 mod live;
+pub mod mcp;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -27,7 +27,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::Imports,
+    imports::{Connector, Imports, mcp::Mcp},
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
@@ -147,6 +147,14 @@ impl Server {
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
+        let mcp = Mcp::new(
+            outbound.clone(),
+            config.imports.stdio.clone(),
+            config.spokes.registration().spec,
+            database.clone(),
+            tasks.clone(),
+            quiet.clone(),
+        );
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -154,6 +162,7 @@ impl Server {
             events: events.clone(),
             bus: bus.clone(),
             imports: imports.clone(),
+            mcp: mcp.clone(),
             outbound,
             vault: vault.clone(),
             node_id: node_id.clone(),
@@ -173,7 +182,7 @@ impl Server {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
-        let connectors = Vec::new();
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(mcp)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         let config = Arc::new(config);
         let state = HttpState {
