@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     bus::Bus, events::Events, imports::{Imports, mcp::Mcp}, keys::KeyStore, outbound::Outbound, search::Index,
-    spokes::Spokes, storage::Database, vault::Vault,
+    spokes::Spokes, storage::Database, vault::Vault, web::Web,
 };
 
 /// The hub's own state; handlers are implemented on it.
@@ -27,6 +27,8 @@ pub struct Hub {
     pub imports: Imports,
     /// Connections to MCP servers.
     pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets of others that the hub keeps.
@@ -53,6 +55,8 @@ pub struct Parts {
     pub imports: Imports,
     /// Connections to MCP servers.
     pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets.
@@ -65,7 +69,7 @@ impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, mcp, outbound, vault, node_id } = parts;
+        let Parts { database, keys, spokes, events, bus, imports, mcp, web, outbound, vault, node_id } = parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,
@@ -76,6 +80,7 @@ impl Hub {
             events,
             imports,
             mcp,
+            web,
             outbound,
             vault,
             started_ms,

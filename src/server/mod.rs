@@ -38,6 +38,7 @@ use crate::{
         ws::Sockets,
     },
     vault::Vault,
+    web::Web,
 };
 
 /// A hub that serves.
@@ -155,6 +156,7 @@ impl Server {
             tasks.clone(),
             quiet.clone(),
         );
+        let web = Web::new(&outbound, &config.outbound.allow, &config.web).map_err(StartError::Config)?;
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -163,6 +165,7 @@ impl Server {
             bus: bus.clone(),
             imports: imports.clone(),
             mcp: mcp.clone(),
+            web,
             outbound,
             vault: vault.clone(),
             node_id: node_id.clone(),

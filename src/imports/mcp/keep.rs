@@ -227,7 +227,8 @@ impl Keeper {
 
     async fn note(&mut self, tools: &Arc<Vec<Tool>>) {
         let changes = alkhub_core::import::mcp::changes(&self.approved, tools);
-        let state = State { offered: (!changes.is_empty()).then(|| tools.to_vec()) };
+        let state =
+            State { offered: (!changes.is_empty()).then(|| tools.to_vec()), changed: changes.len() };
         if state == self.noted {
             return;
         }

@@ -9,9 +9,11 @@ mod client;
 mod config;
 mod connect;
 mod failure;
+mod given;
 mod keep;
 mod offer;
 mod shared;
+mod show;
 
 use std::{
     collections::HashMap,
@@ -25,7 +27,9 @@ use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use config::{Config, Credentials, Program, Stdio};
+pub use given::{Given, document};
 pub use offer::{State, approved, changed};
+pub use show::{server as show, stored};
 
 use self::shared::Shared;
 use super::{Connector, Link, Service};
@@ -106,6 +110,23 @@ impl Mcp {
         if let Some(shared) = shared {
             shared.look().await;
         }
+    }
+
+    /// The operations that tools would be: tool, operation, description; and what cannot be one, with the reason.
+    ///
+    /// # Errors
+    /// EXECUTION_ERROR.
+    pub async fn operations(
+        &self,
+        name: &str,
+        config: &Config,
+        tools: &[Tool],
+    ) -> Result<(Vec<(String, String, String)>, Vec<(String, String)>), CallError> {
+        let shared = Arc::new(Shared::new(name.to_owned()));
+        let making = offer::Making { shared, config: config.clone(), limits: self.inner.specs };
+        let tools = tools.to_vec();
+        let made = tokio::task::spawn_blocking(move || making.named(&tools)).await;
+        made.map_err(|error| CallError::internal(&error))
     }
 
     /// What a service's server is at this moment here: its name with version, and the protocol's revision.

@@ -27,6 +27,9 @@ pub struct State {
     /// The tools that it offers now, where they are not as approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Vec<Tool>>,
+    /// How many differ.
+    #[serde(default)]
+    pub changed: usize,
 }
 
 /// The approved tools of a stored document.
@@ -107,6 +110,16 @@ impl Making {
             }
         }
         (made, rejected)
+    }
+
+    /// The names of the operations of these tools: tool, operation, description; and what cannot be one.
+    pub(super) fn named(&self, tools: &[Tool]) -> (Vec<(String, String, String)>, Vec<(String, String)>) {
+        let (made, rejected) = self.operations(tools, tools);
+        let usable = tools.iter().filter(|tool| !rejected.iter().any(|(name, _)| *name == tool.name));
+        let named = usable.zip(made).map(|(tool, made)| {
+            (tool.name.clone(), made.operation.name.clone(), made.operation.description.clone())
+        });
+        (named.collect(), rejected)
     }
 
     fn operation(
