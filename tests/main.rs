@@ -4,6 +4,7 @@ mod base;
 mod bus;
 mod cli;
 mod http;
+mod imports;
 mod layering;
 mod limits;
 mod spokes;

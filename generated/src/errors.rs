@@ -460,7 +460,7 @@ pub const WEB_UNREADABLE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
     status: 422u16,
     description: "The page was not found, or is nothing that can be read as text.",
     details: Some(
-        r#"{"properties":{"contentType":{"type":"string"},"reason":{"enum":["status","type","encoding","structure","redirects"],"type":"string"},"status":{"description":"Status of the answer.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["reason"],"type":"object"}"#,
+        r#"{"properties":{"contentType":{"type":"string"},"reason":{"enum":["status","type","encoding","structure"],"type":"string"},"status":{"description":"Status of the answer.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["reason"],"type":"object"}"#,
     ),
 };
 
@@ -719,9 +719,6 @@ pub enum WebUnreadableReason {
     /// `structure`
     #[serde(rename = "structure")]
     Structure,
-    /// `redirects`
-    #[serde(rename = "redirects")]
-    Redirects,
 }
 
 impl ::std::fmt::Display for WebUnreadableReason {
@@ -731,7 +728,6 @@ impl ::std::fmt::Display for WebUnreadableReason {
             Self::Type => f.write_str("type"),
             Self::Encoding => f.write_str("encoding"),
             Self::Structure => f.write_str("structure"),
-            Self::Redirects => f.write_str("redirects"),
         }
     }
 }

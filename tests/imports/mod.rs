@@ -1,0 +1,4 @@
+//! Services of others whose operations are the hub's.
+
+mod mcp;
+mod web;
