@@ -83,6 +83,8 @@ impl Web {
     pub async fn fetch(&self, url: &str, mode: Mode, start: usize, most: usize) -> Result<Fetched, Unreadable> {
         let url = Url::parse(url)
             .map_err(|error| CallError::fault("/url", format!("must be a URL with `http` or `https`: {error}")))?;
+        // Here too: building the request takes a user name and password out of the URL, unseen by the guard.
+        self.outbound.guard().check(&url)?;
         let request = self.outbound.client().get(url).header(header::ACCEPT, ACCEPT).build();
         let request = request.map_err(|error| failure(&error))?;
         let response = self.outbound.send(request, Redirects::Any).await?;

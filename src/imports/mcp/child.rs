@@ -80,6 +80,15 @@ async fn tell(service: String, stderr: ChildStderr) {
 }
 
 impl Group {
+    /// Waits until the program has ended, and ends what it has left behind: that would keep its pipes open.
+    pub(super) async fn ended(&mut self) {
+        let Some(child) = self.child.as_mut() else { return };
+        let _ = child.wait().await;
+        if let Some(leader) = self.leader.take() {
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+
     /// Ends the whole group: its input has ended; then it is asked, then not asked.
     pub(super) async fn end(mut self) {
         let (Some(mut child), Some(leader)) = (self.child.take(), self.leader) else { return };

@@ -28,6 +28,8 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(25);
 /// Silence after which a stream of notifications is opened anew; servers send a sign of life more often than this.
 const SILENCE: Duration = Duration::from_secs(300);
+/// How long what a program has said before its end may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Requests that may run at once over one connection.
 const CONCURRENT: usize = 512;
 
@@ -76,26 +78,46 @@ impl Mcp {
         config: &Config,
         credentials: &Credentials,
     ) -> Result<Connection, CallError> {
+        match self.greet(service, config, credentials, newest()).await? {
+            // It knows the new greeting and yet speaks only what came before it.
+            Err(ClientInitializeError::NoCompatibleProtocolVersion { .. }) => {
+                let greeted = self.greet(service, config, credentials, ClientLifecycleMode::Initialize).await?;
+                greeted.map_err(|error| failure::of_start(service, &error))
+            }
+            greeted => greeted.map_err(|error| failure::of_start(service, &error)),
+        }
+    }
+
+    async fn greet(
+        &self,
+        service: &str,
+        config: &Config,
+        credentials: &Credentials,
+        greeting: ClientLifecycleMode,
+    ) -> Result<Result<Connection, ClientInitializeError>, CallError> {
         let stop = self.inner.quiet.child_token();
         // From here on, leaving early ends whatever has begun.
         let guard = stop.clone().drop_guard();
         let changed = Arc::new(Notify::new());
         let client = Client::new(service, changed.clone());
-        let refused = |error: ClientInitializeError| failure::of_start(service, &error);
         let mut group = None;
         let running = match (&config.url, &config.stdio) {
             (Some(url), _) => {
                 let transport = self.http(url, credentials)?;
-                serve_client_with_lifecycle_and_ct(client, transport, lifecycle(), stop).await.map_err(refused)?
+                serve_client_with_lifecycle_and_ct(client, transport, greeting, stop).await
             }
             (None, Some(program)) => {
                 let (child, stdout, stdin) = child::start(service, program, &self.inner.stdio, credentials)?;
                 group = Some(child);
                 let bytes = self.inner.outbound.limits().response_bytes;
                 let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(bytes);
-                serve_client_with_lifecycle_and_ct(client, transport, lifecycle(), stop).await.map_err(refused)?
+                serve_client_with_lifecycle_and_ct(client, transport, greeting, stop).await
             }
             (None, None) => return Err(CallError::internal(&"an MCP server without URL and program is stored")),
+        };
+        let running = match running {
+            Ok(running) => running,
+            Err(error) => return Ok(Err(error)),
         };
         let peer = running.peer().clone();
         let info = peer.peer_info();
@@ -105,7 +127,7 @@ impl Mcp {
         });
         let closed = CancellationToken::new();
         self.inner.tasks.spawn(end(running, group, closed.clone()));
-        Ok(Connection {
+        Ok(Ok(Connection {
             stateless: info.is_some_and(|info| !info.protocol_version.has_initialize()),
             server: server.unwrap_or_default(),
             peer,
@@ -113,7 +135,7 @@ impl Mcp {
             changed,
             protocol,
             _stop: guard,
-        })
+        }))
     }
 
     fn http(
@@ -142,7 +164,7 @@ impl Mcp {
 }
 
 /// The newest revision first; what does not know it is greeted in the old way.
-fn lifecycle() -> ClientLifecycleMode {
+fn newest() -> ClientLifecycleMode {
     ClientLifecycleMode::Auto {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
         legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
@@ -152,8 +174,15 @@ fn lifecycle() -> ClientLifecycleMode {
 /// Waits until a connection is over and then sees to it that its program is, too.
 async fn end(running: RunningService<RoleClient, Client>, group: Option<Group>, closed: CancellationToken) {
     let _over = closed.drop_guard();
-    let _ = running.waiting().await;
-    if let Some(group) = group {
-        group.end().await;
+    let mut over = std::pin::pin!(running.waiting());
+    let Some(mut group) = group else {
+        let _ = over.await;
+        return;
+    };
+    tokio::select! {
+        _ = &mut over => {}
+        // What it has said last is still to be read.
+        () = group.ended() => { let _ = timeout(LAST_WORDS, over).await; }
     }
+    group.end().await;
 }

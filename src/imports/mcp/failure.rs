@@ -9,7 +9,9 @@ use alkhub_core::{
 };
 use rmcp::{
     service::{ClientInitializeError, ServiceError},
-    transport::streamable_http_client::{AuthRequiredError, HttpStatusError, InsufficientScopeError},
+    transport::streamable_http_client::{
+        AuthRequiredError, HttpStatusError, InsufficientScopeError, StreamableHttpError,
+    },
 };
 use serde_json::json;
 
@@ -91,8 +93,27 @@ fn of_service(service: &str, error: &ServiceError) -> CallError {
 fn way(service: &str, error: &(dyn Error + 'static)) -> Option<CallError> {
     let mut next = Some(error);
     while let Some(error) = next {
+        // The library's own error does not always say what is below it.
+        if let Some(error) = error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+            match error {
+                StreamableHttpError::Client(inner) => {
+                    next = Some(inner);
+                    continue;
+                }
+                StreamableHttpError::ResponseBodyTooLarge { max_size } => {
+                    let message = format!("The MCP server {service} answered with more than {max_size} bytes.");
+                    return Some(failed(message, None));
+                }
+                StreamableHttpError::UnexpectedServerResponse(text)
+                    if text.starts_with("HTTP 401") || text.starts_with("HTTP 403") =>
+                {
+                    return Some(unauthorised(service));
+                }
+                _ => {}
+            }
+        }
         if error.is::<AuthRequiredError>() || error.is::<InsufficientScopeError>() {
-            return Some(failed(format!("The MCP server {service} does not accept the hub's credentials."), None));
+            return Some(unauthorised(service));
         }
         if let Some(status) = error.downcast_ref::<HttpStatusError>() {
             return Some(unavailable(format!("The MCP server {service} answered with status {}.", status.status), None));
@@ -110,6 +131,10 @@ fn way(service: &str, error: &(dyn Error + 'static)) -> Option<CallError> {
         next = error.source();
     }
     None
+}
+
+fn unauthorised(service: &str) -> CallError {
+    failed(format!("The MCP server {service} does not accept the hub's credentials."), None)
 }
 
 fn lost(service: &str, error: &dyn std::fmt::Display) -> CallError {
