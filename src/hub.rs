@@ -5,8 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    bus::Bus, events::Events, imports::{Imports, mcp::Mcp}, keys::KeyStore, outbound::Outbound, search::Index,
-    spokes::Spokes, storage::Database, vault::Vault, web::Web,
+    bus::Bus,
+    events::Events,
+    imports::{Imports, mcp::Mcp},
+    keys::KeyStore,
+    outbound::Outbound,
+    search::Index,
+    spokes::Spokes,
+    storage::Database,
+    vault::Vault,
+    web::Web,
 };
 
 /// The hub's own state; handlers are implemented on it.
@@ -69,7 +77,8 @@ impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, mcp, web, outbound, vault, node_id } = parts;
+        let Parts { database, keys, spokes, events, bus, imports, mcp, web, outbound, vault, node_id } =
+            parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,

@@ -26,6 +26,6 @@ pub use outbound::Outbound;
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;
 pub use settings::*;
-pub use web::{Provider, Web};
 pub use units::{duration_text, parse_duration, size_text};
 pub use value::Shown;
+pub use web::{Provider, Web};

@@ -14,7 +14,8 @@ use super::{
 use crate::outbound::{Redirects, failure};
 
 /// What is asked for first.
-const ACCEPT: &str = "text/html,application/xhtml+xml,text/markdown,text/plain,application/json;q=0.9,*/*;q=0.5";
+const ACCEPT: &str =
+    "text/html,application/xhtml+xml,text/markdown,text/plain,application/json;q=0.9,*/*;q=0.5";
 
 /// How a page is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +81,16 @@ impl Web {
     ///
     /// # Errors
     /// Why there is nothing to read.
-    pub async fn fetch(&self, url: &str, mode: Mode, start: usize, most: usize) -> Result<Fetched, Unreadable> {
-        let url = Url::parse(url)
-            .map_err(|error| CallError::fault("/url", format!("must be a URL with `http` or `https`: {error}")))?;
+    pub async fn fetch(
+        &self,
+        url: &str,
+        mode: Mode,
+        start: usize,
+        most: usize,
+    ) -> Result<Fetched, Unreadable> {
+        let url = Url::parse(url).map_err(|error| {
+            CallError::fault("/url", format!("must be a URL with `http` or `https`: {error}"))
+        })?;
         // Here too: building the request takes a user name and password out of the URL, unseen by the guard.
         self.outbound.guard().check(&url)?;
         let request = self.outbound.client().get(url).header(header::ACCEPT, ACCEPT).build();
@@ -94,7 +102,8 @@ impl Web {
         if !response.status().is_success() {
             return Err(Unreadable::Status(status));
         }
-        let named = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let named =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !matches!(named(header::CONTENT_ENCODING), "" | "identity") {
             return Err(Unreadable::Encoding);
         }
@@ -170,10 +179,19 @@ impl Kind {
         match kind.as_str() {
             "" => Self::Unsaid,
             "text/html" | "application/xhtml+xml" => Self::Html,
-            "application/json" | "application/xml" | "application/javascript" | "application/ecmascript"
-            | "application/yaml" | "application/x-yaml" | "application/toml" | "application/x-ndjson"
-            | "application/x-sh" | "application/sql" => Self::Text,
-            kind if kind.starts_with("text/") || kind.ends_with("+json") || kind.ends_with("+xml") => Self::Text,
+            "application/json"
+            | "application/xml"
+            | "application/javascript"
+            | "application/ecmascript"
+            | "application/yaml"
+            | "application/x-yaml"
+            | "application/toml"
+            | "application/x-ndjson"
+            | "application/x-sh"
+            | "application/sql" => Self::Text,
+            kind if kind.starts_with("text/") || kind.ends_with("+json") || kind.ends_with("+xml") => {
+                Self::Text
+            }
             _ => Self::Other,
         }
     }
@@ -208,4 +226,3 @@ impl Unreadable {
         }
     }
 }
-

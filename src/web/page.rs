@@ -96,7 +96,12 @@ mod tests {
     #[test]
     fn odd_pages_are_read_too() {
         assert_eq!(read("", "https://example.org/", false).expect("a page").markdown, "");
-        assert!(read("just words", "https://example.org/", false).expect("a page").markdown.contains("just words"));
+        assert!(
+            read("just words", "https://example.org/", false)
+                .expect("a page")
+                .markdown
+                .contains("just words")
+        );
         assert!(read(&"<div>".repeat(5000), "https://example.org/", false).is_none());
         // As deep as is borne, through everything that looks at it.
         let deep = format!("{}deep{}", "<div>".repeat(500), "</div>".repeat(500));

@@ -116,7 +116,11 @@ impl Service {
         let text = match (provider, configured) {
             (_, Some(url)) => url,
             (Provider::Brave, None) => BRAVE,
-            _ => return Err("web.search.url: it is not set\nexpected the base URL of the search service".to_owned()),
+            _ => {
+                return Err(
+                    "web.search.url: it is not set\nexpected the base URL of the search service".to_owned()
+                );
+            }
         };
         let url = Url::parse(text).map_err(|error| format!("web.search.url: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -185,9 +189,11 @@ impl Service {
     }
 
     async fn ask(&self, query: &Query) -> Result<Vec<Found>, CallError> {
-        let mut request = self.outbound.client().get(self.question(query)?).header(header::ACCEPT, "application/json");
+        let mut request =
+            self.outbound.client().get(self.question(query)?).header(header::ACCEPT, "application/json");
         if let Some(key) = &self.key {
-            let name = if self.provider == Provider::Brave { "x-subscription-token" } else { "authorization" };
+            let name =
+                if self.provider == Provider::Brave { "x-subscription-token" } else { "authorization" };
             request = request.header(name, key);
         }
         let request = request.build().map_err(|error| failure(&error))?;
@@ -253,7 +259,8 @@ mod tests {
 
     fn service(provider: Provider, url: Option<&str>, key: Option<&str>) -> Result<Service, String> {
         let second = std::time::Duration::from_secs(1);
-        let limits = Limits { connect_timeout: second, read_timeout: second, timeout: second, response_bytes: 1024 };
+        let limits =
+            Limits { connect_timeout: second, read_timeout: second, timeout: second, response_bytes: 1024 };
         let outbound = Outbound::new(Guard::default(), limits).expect("a way out");
         Service::new(provider, Service::url(provider, url)?, key.map(Secret::new), outbound)
     }

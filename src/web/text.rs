@@ -32,8 +32,10 @@ fn label(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let rest = lower.split_once("charset")?.1.trim_start().strip_prefix('=')?.trim_start();
     let rest = rest.trim_start_matches(['"', '\'']);
-    let label: String =
-        rest.chars().take_while(|letter| letter.is_ascii_alphanumeric() || "-_:.".contains(*letter)).collect();
+    let label: String = rest
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric() || "-_:.".contains(*letter))
+        .collect();
     (!label.is_empty()).then_some(label)
 }
 
@@ -62,7 +64,10 @@ mod tests {
             (b"\xef\xbb\xbfgr\xc3\xbc\xc3\x9fe", "text/plain; charset=latin1"),
             (b"\xff\xfeg\0r\0\xfc\0\xdf\0e\0", ""),
             (b"<meta charset='windows-1252'>gr\xfc\xdfe", "text/html"),
-            (b"<meta http-equiv=\"Content-Type\" content=\"text/html; CHARSET = iso-8859-15\">gr\xfc\xdfe", "text/html"),
+            (
+                b"<meta http-equiv=\"Content-Type\" content=\"text/html; CHARSET = iso-8859-15\">gr\xfc\xdfe",
+                "text/html",
+            ),
         ];
         for (bytes, content_type) in cases {
             let text = decode(bytes, content_type);

@@ -8,12 +8,13 @@ const MOST: usize = 400_000;
 
 /// Elements that have no end.
 const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
 ];
 /// Elements whose end may be left out: the next one, or the end of their parent, ends them.
 const OPTIONAL: [&str; 16] = [
-    "body", "colgroup", "dd", "dt", "head", "html", "li", "optgroup", "option", "p", "rp", "rt", "tbody", "td", "tr",
-    "th",
+    "body", "colgroup", "dd", "dt", "head", "html", "li", "optgroup", "option", "p", "rp", "rt", "tbody",
+    "td", "tr", "th",
 ];
 /// Elements that a parser opens anew in every block that follows, until they are closed.
 const REPEATED: [&str; 14] =
@@ -36,7 +37,9 @@ pub(super) fn is_bearable(html: &str) -> bool {
         if !named.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
             continue;
         }
-        let end = named.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(named.len());
+        let end = named
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-')
+            .unwrap_or(named.len());
         let name = named[..end.min(32)].to_ascii_lowercase();
         let name = name.as_str();
         rest = &named[end..];
@@ -64,7 +67,10 @@ pub(super) fn is_bearable(html: &str) -> bool {
         if RAW.contains(&name) {
             // What looks like markup in there is none. An end that never comes ends the page.
             let close = format!("</{name}");
-            let lower = rest.as_bytes().windows(close.len()).position(|part| part.eq_ignore_ascii_case(close.as_bytes()));
+            let lower = rest
+                .as_bytes()
+                .windows(close.len())
+                .position(|part| part.eq_ignore_ascii_case(close.as_bytes()));
             rest = lower.map_or("", |at| &rest[at..]);
         }
     }

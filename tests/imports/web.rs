@@ -21,9 +21,8 @@ const PAGE: &str = "<html><head><title>On hubs</title><script>let a = '<div>'</s
     nothing new, which is what second paragraphs are for, after all.</p></article></body></html>";
 
 async fn web(internal: SocketAddr) -> SocketAddr {
-    let typed = |kind: &'static str, body: &'static [u8]| {
-        get(async move || ([(header::CONTENT_TYPE, kind)], body))
-    };
+    let typed =
+        |kind: &'static str, body: &'static [u8]| get(async move || ([(header::CONTENT_TYPE, kind)], body));
     let to = |place: String| get(async move || Redirect::temporary(&place));
     let search = async |headers: HeaderMap, RawQuery(query): RawQuery| {
         let query = query.unwrap_or_default();
@@ -32,15 +31,22 @@ async fn web(internal: SocketAddr) -> SocketAddr {
                     "content": format!("<b>{query}</b> &amp; more"), "publishedDate": null })
         });
         match headers.get("authorization").map(|value| value.as_bytes()) {
-            Some(b"Bearer s3cret") => axum::Json(json!({ "results": results.collect::<Vec<_>>() })).into_response(),
+            Some(b"Bearer s3cret") => {
+                axum::Json(json!({ "results": results.collect::<Vec<_>>() })).into_response()
+            }
             _ => StatusCode::FORBIDDEN.into_response(),
         }
     };
     let endless = async || {
         let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'a'; 64 * 1024]));
-        Response::builder().header("content-type", "text/plain").body(Body::from_stream(chunks)).expect("an answer")
+        Response::builder()
+            .header("content-type", "text/plain")
+            .body(Body::from_stream(chunks))
+            .expect("an answer")
     };
-    let bomb = async || ([(header::CONTENT_TYPE, "text/html"), (header::CONTENT_ENCODING, "gzip")], vec![0_u8; 1000]);
+    let bomb = async || {
+        ([(header::CONTENT_TYPE, "text/html"), (header::CONTENT_ENCODING, "gzip")], vec![0_u8; 1000])
+    };
     let nested = async || ([(header::CONTENT_TYPE, "text/html")], "<div>".repeat(100_000));
     let long = async || ([(header::CONTENT_TYPE, "text/plain")], "zwölf Boxkämpfer\n".repeat(100));
     let router = Router::new()

@@ -41,7 +41,8 @@ pub(super) fn start(
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| {
         let mut failed = CallError::unavailable("program");
-        failed.message = format!("The program of the MCP server {service} cannot be started: {}.", error.kind());
+        failed.message =
+            format!("The program of the MCP server {service} cannot be started: {}.", error.kind());
         failed.cause = Some(error.to_string());
         failed
     })?;

@@ -92,7 +92,9 @@ impl Connection {
     pub(super) async fn call(&self, tool: &str, arguments: JsonObject) -> Result<Value, Failure> {
         let params = CallToolRequestParams::new(Cow::Owned(tool.to_owned())).with_arguments(arguments);
         let result = self.request(ClientRequest::CallToolRequest(CallToolRequest::new(params))).await?;
-        let mut result = serde_json::to_value(result).map_err(|error| Failure::Strange(error.to_string()))?;
+        // As text: the library keeps some numbers as `f32`, which as values would become others.
+        let result = serde_json::to_vec(&result).and_then(|text| serde_json::from_slice(&text));
+        let mut result: Value = result.map_err(|error| Failure::Strange(error.to_string()))?;
         let kind = result.as_object_mut().and_then(|fields| fields.remove("resultType"));
         match kind.as_ref().and_then(Value::as_str) {
             None | Some("complete") => Ok(result),
@@ -120,7 +122,9 @@ impl Connection {
                 bytes += tool.to_string().len();
                 match serde_json::from_value::<Tool>(tool) {
                     Ok(tool) => tools.push(tool),
-                    Err(error) => tracing::warn!(server = self.server, %error, "a tool of an MCP server cannot be read"),
+                    Err(error) => {
+                        tracing::warn!(server = self.server, %error, "a tool of an MCP server cannot be read")
+                    }
                 }
             }
             if tools.len() > MOST_TOOLS || bytes > MOST_BYTES {

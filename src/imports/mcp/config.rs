@@ -79,7 +79,8 @@ impl Credentials {
     pub fn read(opened: Option<&[u8]>) -> Result<Self, CallError> {
         let Some(opened) = opened else { return Ok(Self::default()) };
         // The cause would quote a part of them.
-        serde_json::from_slice(opened).map_err(|_| CallError::internal(&"stored credentials are not readable"))
+        serde_json::from_slice(opened)
+            .map_err(|_| CallError::internal(&"stored credentials are not readable"))
     }
 
     /// As the vault seals them; `None` where there are none.
@@ -90,7 +91,9 @@ impl Credentials {
         if *self == Self::default() {
             return Ok(None);
         }
-        serde_json::to_vec(self).map(|text| Some(Zeroizing::new(text))).map_err(|error| CallError::internal(&error))
+        serde_json::to_vec(self)
+            .map(|text| Some(Zeroizing::new(text)))
+            .map_err(|error| CallError::internal(&error))
     }
 
     /// Notes in the configuration what there is, without the values.
@@ -134,7 +137,10 @@ impl Config {
                     .map_err(|error| CallError::fault("/url", format!("must be a URL: {error}")))?;
                 guard.check(&url)?;
                 if !credentials.env.is_empty() {
-                    return Err(CallError::fault("/env", "is for programs; a server with a URL takes `headers`"));
+                    return Err(CallError::fault(
+                        "/env",
+                        "is for programs; a server with a URL takes `headers`",
+                    ));
                 }
             }
             (None, Some(program)) => {
@@ -146,7 +152,10 @@ impl Config {
                     ));
                 }
                 if credentials.bearer.is_some() || !credentials.headers.is_empty() {
-                    return Err(CallError::fault("/stdio", "a program takes `env`, and no bearer token or headers"));
+                    return Err(CallError::fault(
+                        "/stdio",
+                        "a program takes `env`, and no bearer token or headers",
+                    ));
                 }
             }
             _ => return Err(CallError::fault("/url", "exactly one of `url` and `stdio` must be given")),
@@ -160,7 +169,8 @@ impl Config {
     /// Whether credentials for the one may be given to the other: it is the same server.
     #[must_use]
     pub fn same_server(&self, other: &Self) -> bool {
-        let origin = |config: &Self| config.url.as_deref().and_then(|url| Some(url::Url::parse(url).ok()?.origin()));
+        let origin =
+            |config: &Self| config.url.as_deref().and_then(|url| Some(url::Url::parse(url).ok()?.origin()));
         origin(self) == origin(other) && self.stdio == other.stdio
     }
 }
@@ -170,7 +180,11 @@ mod tests {
     use super::*;
 
     fn program(command: &str, args: &[&str]) -> Program {
-        Program { command: command.to_owned(), args: args.iter().map(|&arg| arg.to_owned()).collect(), cwd: None }
+        Program {
+            command: command.to_owned(),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            cwd: None,
+        }
     }
 
     #[test]

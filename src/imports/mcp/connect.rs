@@ -7,7 +7,9 @@ use http::{HeaderName, HeaderValue};
 use rmcp::{
     RoleClient,
     model::ProtocolVersion,
-    service::{ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle_and_ct},
+    service::{
+        ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle_and_ct,
+    },
     transport::{
         StreamableHttpClientTransport, async_rw::AsyncRwTransport,
         streamable_http_client::StreamableHttpClientTransportConfig,
@@ -42,7 +44,13 @@ pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     let named = HeaderName::try_from(name).map_err(|_| CallError::fault(at(), "is no name of a header"))?;
     // What the protocol and the connection need is not for others to set.
     const OWN: [&str; 8] = [
-        "accept", "connection", "content-length", "content-type", "host", "last-event-id", "mcp-session-id",
+        "accept",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "last-event-id",
+        "mcp-session-id",
         "transfer-encoding",
     ];
     if OWN.contains(&named.as_str()) || named.as_str().starts_with("mcp-") {
@@ -81,7 +89,8 @@ impl Mcp {
         match self.greet(service, config, credentials, newest()).await? {
             // It knows the new greeting and yet speaks only what came before it.
             Err(ClientInitializeError::NoCompatibleProtocolVersion { .. }) => {
-                let greeted = self.greet(service, config, credentials, ClientLifecycleMode::Initialize).await?;
+                let greeted =
+                    self.greet(service, config, credentials, ClientLifecycleMode::Initialize).await?;
                 greeted.map_err(|error| failure::of_start(service, &error))
             }
             greeted => greeted.map_err(|error| failure::of_start(service, &error)),
@@ -113,7 +122,9 @@ impl Mcp {
                 let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(bytes);
                 serve_client_with_lifecycle_and_ct(client, transport, greeting, stop).await
             }
-            (None, None) => return Err(CallError::internal(&"an MCP server without URL and program is stored")),
+            (None, None) => {
+                return Err(CallError::internal(&"an MCP server without URL and program is stored"));
+            }
         };
         let running = match running {
             Ok(running) => running,
@@ -123,7 +134,10 @@ impl Mcp {
         let info = peer.peer_info();
         let (server, protocol) = info.as_deref().map_or_else(Default::default, |info| {
             let server = info.server_info.as_ref();
-            (server.map(|server| format!("{} {}", server.name, server.version)), info.protocol_version.to_string())
+            (
+                server.map(|server| format!("{} {}", server.name, server.version)),
+                info.protocol_version.to_string(),
+            )
         });
         let closed = CancellationToken::new();
         self.inner.tasks.spawn(end(running, group, closed.clone()));

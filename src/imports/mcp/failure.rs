@@ -41,9 +41,10 @@ pub(super) fn of_start(service: &str, error: &ClientInitializeError) -> CallErro
             let words: String = refusal.message.chars().take(500).collect();
             failed(format!("The MCP server {service} refused to begin: {words}"), None)
         }
-        ClientInitializeError::NoCompatibleProtocolVersion { .. } => {
-            failed(format!("The MCP server {service} speaks no revision of the protocol that the hub speaks."), None)
-        }
+        ClientInitializeError::NoCompatibleProtocolVersion { .. } => failed(
+            format!("The MCP server {service} speaks no revision of the protocol that the hub speaks."),
+            None,
+        ),
         ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::Cancelled => ended(service),
         other => unavailable(not_mcp(service), Some(other.to_string())),
     }
@@ -67,9 +68,14 @@ pub(super) fn of_call(tool: Called<'_>, failure: Failure) -> CallError {
     match failure {
         Failure::Service(ServiceError::McpError(refusal)) => refused(tool, refusal.code.0, &refusal.message),
         Failure::Service(error) => of_service(tool.service, &error),
-        Failure::TooMuch(what) => failed(format!("The MCP server {} answered too much: {what}.", tool.service), None),
+        Failure::TooMuch(what) => {
+            failed(format!("The MCP server {} answered too much: {what}.", tool.service), None)
+        }
         Failure::Strange(why) => failed(
-            format!("The answer of the MCP server {} to {} is not understood: {why}.", tool.service, tool.operation),
+            format!(
+                "The answer of the MCP server {} to {} is not understood: {why}.",
+                tool.service, tool.operation
+            ),
             None,
         ),
     }
@@ -82,7 +88,9 @@ pub(super) fn is_loss(failure: &Failure) -> bool {
 
 fn of_service(service: &str, error: &ServiceError) -> CallError {
     match error {
-        ServiceError::TransportSend(inner) => way(service, inner.error.as_ref()).unwrap_or_else(|| lost(service, error)),
+        ServiceError::TransportSend(inner) => {
+            way(service, inner.error.as_ref()).unwrap_or_else(|| lost(service, error))
+        }
         ServiceError::TransportClosed => lost(service, error),
         ServiceError::Cancelled { .. } => CallError::aborted("the MCP server has cancelled it"),
         other => failed(not_mcp(service), Some(other.to_string())),
@@ -101,7 +109,8 @@ fn way(service: &str, error: &(dyn Error + 'static)) -> Option<CallError> {
                     continue;
                 }
                 StreamableHttpError::ResponseBodyTooLarge { max_size } => {
-                    let message = format!("The MCP server {service} answered with more than {max_size} bytes.");
+                    let message =
+                        format!("The MCP server {service} answered with more than {max_size} bytes.");
                     return Some(failed(message, None));
                 }
                 StreamableHttpError::UnexpectedServerResponse(text)
@@ -116,11 +125,17 @@ fn way(service: &str, error: &(dyn Error + 'static)) -> Option<CallError> {
             return Some(unauthorised(service));
         }
         if let Some(status) = error.downcast_ref::<HttpStatusError>() {
-            return Some(unavailable(format!("The MCP server {service} answered with status {}.", status.status), None));
+            return Some(unavailable(
+                format!("The MCP server {service} answered with status {}.", status.status),
+                None,
+            ));
         }
         if let Some(error) = error.downcast_ref::<reqwest::Error>() {
             if let Some(status) = error.status() {
-                return Some(failed(format!("The MCP server {service} answered with status {status}."), None));
+                return Some(failed(
+                    format!("The MCP server {service} answered with status {status}."),
+                    None,
+                ));
             }
             // What did not go out has not happened; of everything else that is not known.
             if error.is_connect() || error.is_builder() {

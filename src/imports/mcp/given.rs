@@ -28,7 +28,8 @@ impl Given {
             before.bearer = Some(bearer).filter(|bearer| !bearer.is_empty());
         }
         if let Some(headers) = self.headers {
-            before.headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+            before.headers =
+                headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         }
         if let Some(env) = self.env {
             before.env = env;

@@ -87,7 +87,13 @@ impl Keeper {
             let attempt = self.shared.begin();
             match self.connect().await {
                 Ok((connection, tools)) => {
-                    tracing::info!(service = self.service, server = connection.server, protocol = connection.protocol, tools = tools.len(), "connected to an MCP server");
+                    tracing::info!(
+                        service = self.service,
+                        server = connection.server,
+                        protocol = connection.protocol,
+                        tools = tools.len(),
+                        "connected to an MCP server"
+                    );
                     self.shared.up(connection.clone());
                     self.offer(tools).await?;
                     self.link.ready();
@@ -139,7 +145,10 @@ impl Keeper {
         // Callers are to come back after the next attempt, and know no more of it than the sentence.
         let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX).max(1);
         if why.code != alkhub_core::error::codes::OUTBOUND_REFUSED {
-            why = CallError { retry_after: Some(seconds), ..CallError::new(alkhub_core::error::codes::UNAVAILABLE, why.message) };
+            why = CallError {
+                retry_after: Some(seconds),
+                ..CallError::new(alkhub_core::error::codes::UNAVAILABLE, why.message)
+            };
         }
         self.shared.down(why.clone());
         self.link.unavailable(&why);
@@ -227,8 +236,7 @@ impl Keeper {
 
     async fn note(&mut self, tools: &Arc<Vec<Tool>>) {
         let changes = alkhub_core::import::mcp::changes(&self.approved, tools);
-        let state =
-            State { offered: (!changes.is_empty()).then(|| tools.to_vec()), changed: changes.len() };
+        let state = State { offered: (!changes.is_empty()).then(|| tools.to_vec()), changed: changes.len() };
         if state == self.noted {
             return;
         }
@@ -238,12 +246,18 @@ impl Keeper {
         match services::note(database, &self.service, self.revision, &json, Some(event)).await {
             Ok(noted) => {
                 if noted {
-                    tracing::warn!(service = self.service, changes = changes.len(), "an MCP server describes its tools otherwise than approved");
+                    tracing::warn!(
+                        service = self.service,
+                        changes = changes.len(),
+                        "an MCP server describes its tools otherwise than approved"
+                    );
                 }
                 self.noted = state;
             }
             // It is tried again at the next look.
-            Err(error) => tracing::debug!(service = self.service, cause = error.cause, "a change was not noted"),
+            Err(error) => {
+                tracing::debug!(service = self.service, cause = error.cause, "a change was not noted")
+            }
         }
     }
 }

@@ -95,7 +95,8 @@ impl Making {
                 None => chosen.push((tool, false)),
             }
         }
-        let access = AccessControl { required_scopes: self.config.required_scopes.clone(), ..Default::default() };
+        let access =
+            AccessControl { required_scopes: self.config.required_scopes.clone(), ..Default::default() };
         let demands = Demands {
             service: &self.shared.service,
             version: self.config.version.as_deref(),

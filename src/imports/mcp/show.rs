@@ -40,7 +40,8 @@ fn shown(
 ) -> Result<shared::McpServer, CallError> {
     let internal = |error: serde_json::Error| CallError::internal(&error);
     let config: Config = serde_json::from_str(&service.config).map_err(internal)?;
-    let state: State = service.state.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let state: State =
+        service.state.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut shown = json!({
         "name": service.name,
         "pin": config.pin,

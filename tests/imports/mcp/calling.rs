@@ -89,8 +89,10 @@ async fn who_leaves_cancels() {
             let caller = tokio::spawn(request);
             until("the call runs", LONG, async || server.script.waiting.load(Ordering::SeqCst) == 1).await;
             caller.abort();
-            until("the call is cancelled", LONG, async || server.script.cancelled.load(Ordering::SeqCst) == 1)
-                .await;
+            until("the call is cancelled", LONG, async || {
+                server.script.cancelled.load(Ordering::SeqCst) == 1
+            })
+            .await;
             // The others were not disturbed.
             call(hub, "srv.echo", json!({ "text": "hi" })).await.ok();
             hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
@@ -109,7 +111,8 @@ async fn a_deadline_cancels_too() {
         let server = Scripted::start(Speaks::Old).await;
         import(hub, &server, json!({})).await;
         call(hub, "srv.wait", json!({})).await.problem(504, "TIMEOUT");
-        until("the call is cancelled", LONG, async || server.script.cancelled.load(Ordering::SeqCst) == 1).await;
+        until("the call is cancelled", LONG, async || server.script.cancelled.load(Ordering::SeqCst) == 1)
+            .await;
     })
     .await;
 }

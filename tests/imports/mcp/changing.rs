@@ -55,9 +55,12 @@ async fn a_changed_list_is_followed_and_told() {
             );
             hub.get("/api/operations/srv.new").await.ok();
             hub.get("/api/operations/srv.large").await.problem(404, "OPERATION_NOT_FOUND");
-            let events = hub.get("/api/events/list?type=service.changed").await.ok();
-            let last = events["items"].as_array().and_then(|items| items.last()).expect("an event").clone();
-            assert_eq!((&last["id"], &last["payload"]["total"]), (&json!("srv"), &json!(3)), "{last}");
+            until("the change is told", LONG, async || {
+                let events = hub.get("/api/events/log?types=service.changed").await.ok();
+                let last = events["items"].as_array().and_then(|items| items.last()).cloned();
+                last.is_some_and(|last| last["id"] == "srv" && last["payload"]["total"] == 3)
+            })
+            .await;
 
             let approved = patch(hub, json!({ "approve": true })).await;
             assert_eq!((&approved["changed"], &approved["changes"]), (&json!(0), &json!([])));
@@ -106,9 +109,11 @@ async fn a_pinned_server_is_held_to_what_was_approved() {
 async fn long_lists_come_in_pages() {
     each_hub_with(allow_loopback, async |hub| {
         let mut tools = usual();
-        tools.extend((0..300).map(|number| {
-            json!({ "name": format!("tool/{number}"), "inputSchema": { "type": "object" } })
-        }));
+        tools.extend(
+            (0..300).map(
+                |number| json!({ "name": format!("tool/{number}"), "inputSchema": { "type": "object" } }),
+            ),
+        );
         for speaks in BOTH {
             let server = Scripted::start_at(speaks, ([127, 0, 0, 1], 0).into(), tools.clone(), 50).await;
             let added = import(hub, &server, json!({})).await;

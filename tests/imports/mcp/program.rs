@@ -48,7 +48,8 @@ fn lives(pid: &serde_json::Value) -> bool {
 
 #[tokio::test]
 async fn an_allowed_program_is_a_server() {
-    let Some(python) = ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|path| Path::new(path).exists())
+    let Some(python) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|path| Path::new(path).exists())
     else {
         return println!("skipped: there is no Python");
     };
@@ -66,10 +67,17 @@ async fn an_allowed_program_is_a_server() {
         let input = json!({ "name": "srv", "env": { "TOKEN": "hunter2" },
             "stdio": { "command": python, "args": [script], "cwd": cwd } });
         let added = hub.post("/api/mcp-servers", input.clone()).await.ok();
-        assert_eq!((&added["status"]["phase"], &added["envNames"]), (&json!("ready"), &json!(["TOKEN"])), "{added}");
+        assert_eq!(
+            (&added["status"]["phase"], &added["envNames"]),
+            (&json!("ready"), &json!(["TOKEN"])),
+            "{added}"
+        );
         assert!(!added.to_string().contains("hunter2"));
         let env = call(hub, "srv.env", json!({})).await.ok()["data"].clone();
-        assert_eq!((&env["TOKEN"], env["CWD"].as_str()), (&json!("hunter2"), folder.path().canonicalize().expect("a path").to_str()));
+        assert_eq!(
+            (&env["TOKEN"], env["CWD"].as_str()),
+            (&json!("hunter2"), folder.path().canonicalize().expect("a path").to_str())
+        );
         assert!(env.get("PATH").is_some() && env.get("HOME").is_none(), "{env}");
 
         let pids = call(hub, "srv.pid", json!({})).await.ok()["data"].clone();
@@ -94,7 +102,10 @@ async fn an_allowed_program_is_a_server() {
         hub.post("/api/mcp-servers", input).await.ok();
         let pids = call(hub, "srv.pid", json!({})).await.ok()["data"].clone();
         assert!(hub.stop().await);
-        assert!(!lives(&pids["pid"]) && !lives(&pids["child"]), "a hub that has stopped leaves nothing behind");
+        assert!(
+            !lives(&pids["pid"]) && !lives(&pids["child"]),
+            "a hub that has stopped leaves nothing behind"
+        );
     })
     .await;
 }

@@ -97,7 +97,12 @@ impl Scripted {
     }
 
     /// Also as one that comes back: at an address of before.
-    pub(super) async fn start_at(speaks: Speaks, address: SocketAddr, tools: Vec<Value>, page: usize) -> Self {
+    pub(super) async fn start_at(
+        speaks: Speaks,
+        address: SocketAddr,
+        tools: Vec<Value>,
+        page: usize,
+    ) -> Self {
         let script = Arc::new(Script {
             speaks,
             tools: Mutex::new(tools),

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn known_blocks_are_kept() {
-        let annotations = json!({ "audience": ["user"], "priority": 0.5, "lastModified": "2026-01-02T03:04:05Z" });
+        let annotations =
+            json!({ "audience": ["user"], "priority": 0.5, "lastModified": "2026-01-02T03:04:05Z" });
         for kept in [
             json!({ "type": "text", "text": "hi" }),
             json!({ "type": "text", "text": "hi", "annotations": annotations }),

@@ -8,7 +8,7 @@ mod result;
 mod tool;
 
 pub use blocks::block;
-pub use change::{Change, Field, fingerprint, changes};
+pub use change::{Change, Field, changes, fingerprint};
 pub use names::names;
 pub use result::{Tool as Called, answer, refused};
 pub use tool::{Demands, Tool, spec};

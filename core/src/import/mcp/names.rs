@@ -25,11 +25,7 @@ pub fn names<'a>(tools: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         .map(|(tool, name)| {
             // The one that is spelled just so keeps its name; the others yield.
             let alone = uses[name.as_str()] == 1 && tool.chars().count() <= LONGEST;
-            if !name.is_empty() && (tool == name || alone) {
-                name.clone()
-            } else {
-                told_apart(tool, name)
-            }
+            if !name.is_empty() && (tool == name || alone) { name.clone() } else { told_apart(tool, name) }
         })
         .collect()
 }

@@ -109,7 +109,10 @@ mod tests {
             "annotations": { "title": "Addition", "readOnlyHint": true },
         }));
         let spec = of(&tool);
-        assert_eq!((&spec["type"], &spec["version"], &spec["tags"]), (&json!("mutation"), &json!("1.0.0"), &json!([])));
+        assert_eq!(
+            (&spec["type"], &spec["version"], &spec["tags"]),
+            (&json!("mutation"), &json!("1.0.0"), &json!([]))
+        );
         assert_eq!((&spec["title"], spec.get("idempotent")), (&json!("Addition"), None));
         let registered = Registered::read(&spec.to_string(), SpecLimits::default()).expect("registered");
         assert_eq!((registered.plain_id().as_str(), registered.repeatable), ("calc.add", false));
