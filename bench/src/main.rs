@@ -2,6 +2,7 @@
 //! command and the results.
 
 mod drive;
+mod mcpimport;
 mod measure;
 mod servers;
 mod spokes;
@@ -57,9 +58,18 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         idle: usize,
     },
+    /// Compare calls of an MCP tool through the hub with calls of its server
+    Mcpimport {
+        /// Calls of each measurement
+        #[arg(long, default_value_t = 2000)]
+        calls: usize,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, poem, axum or poem-websocket
+        /// hub, mcp, poem, axum or poem-websocket
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -71,6 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
+        Command::Mcpimport { calls, rounds } => mcpimport::run(calls, rounds),
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

@@ -27,6 +27,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 const GOOD: Duration = Duration::from_secs(10);
 /// The tools are asked for this often, also where no change was heard of.
 const LOOK: Duration = Duration::from_secs(60);
+/// And once so soon after connecting: what changed before notifications could reach the hub was told to nobody.
+const SOON: Duration = Duration::from_secs(1);
 /// So long a server may take to list its tools once it is connected.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Looks that calls in trouble cause are at least this far apart.
@@ -157,7 +159,7 @@ impl Keeper {
     /// Stays with a connection until it is over, and why it is.
     async fn watch(&mut self, connection: &Arc<Connection>) -> Result<CallError, CallError> {
         let mut listening = self.listen(connection).await;
-        let mut last = Instant::now();
+        let (mut last, mut pause) = (Instant::now(), SOON);
         loop {
             let trouble = async {
                 self.shared.trouble.notified().await;
@@ -174,7 +176,7 @@ impl Keeper {
                 () = connection.changed.notified() => {}
                 () = self.shared.wanted.notified() => {}
                 () = trouble => {}
-                () = sleep(LOOK) => {}
+                () = sleep(pause) => pause = LOOK,
                 // A server that ends it is asked now and then.
                 heard = heard => if !heard { listening = None },
             }
