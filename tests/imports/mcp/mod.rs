@@ -5,6 +5,7 @@ mod changing;
 mod losing;
 mod program;
 mod server;
+mod several;
 mod storing;
 
 use serde_json::{Value, json};
@@ -12,8 +13,9 @@ use serde_json::{Value, json};
 use self::server::Scripted;
 use crate::support::hub::{Answer, TestHub};
 
-/// Lets the hub call servers of this machine.
+/// Lets the hub call servers of this machine, and seal what is secret on any database.
 pub(super) fn allow_loopback(config: &mut alkhub::config::Config) {
+    config.secrets.master_key = Some("a master key for tests".into());
     config.outbound.allow = vec!["127.0.0.0/8".parse().expect("a network")];
 }
 
