@@ -10,6 +10,7 @@ use crate::{
     imports::{Imports, mcp::Mcp},
     keys::KeyStore,
     outbound::Outbound,
+    reload::{Others, Reloader},
     search::Index,
     spokes::Spokes,
     storage::Database,
@@ -31,6 +32,10 @@ pub struct Hub {
     pub node_id: String,
     /// The log of events and its readers.
     pub events: Events,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes, which are to do so too.
+    pub others: Others,
     /// Imported services.
     pub imports: Imports,
     /// Connections to MCP servers.
@@ -71,14 +76,31 @@ pub struct Parts {
     pub vault: Vault,
     /// Id of this process.
     pub node_id: String,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes.
+    pub others: Others,
 }
 
 impl Hub {
     /// A hub of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, keys, spokes, events, bus, imports, mcp, web, outbound, vault, node_id } =
-            parts;
+        let Parts {
+            database,
+            keys,
+            spokes,
+            events,
+            bus,
+            imports,
+            mcp,
+            web,
+            outbound,
+            vault,
+            node_id,
+            reloader,
+            others,
+        } = parts;
         let started_ms = alkhub_core::call::now_ms();
         Self {
             database,
@@ -92,6 +114,8 @@ impl Hub {
             web,
             outbound,
             vault,
+            reloader,
+            others,
             started_ms,
             index: Mutex::new(None),
         }

@@ -14,6 +14,7 @@ pub mod keys;
 mod operations;
 pub mod outbound;
 pub mod rate;
+pub mod reload;
 pub mod search;
 pub mod server;
 pub mod spoke;

@@ -2,8 +2,10 @@
 //! command and the results.
 
 mod drive;
+mod events;
 mod mcpimport;
 mod measure;
+mod process;
 mod servers;
 mod spokes;
 mod startup;
@@ -67,6 +69,24 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Compare the events' fan-out with Redis, and a change that is told of with one that is not
+    Events {
+        /// Only these: fanout, append
+        #[arg(long, value_delimiter = ',', default_value = "fanout,append")]
+        only: Vec<String>,
+        /// Readers of the fan-out; each takes a file descriptor here and one of the server
+        #[arg(long, default_value_t = 5000)]
+        readers: usize,
+        /// Events of a round of the fan-out
+        #[arg(long, default_value_t = 100)]
+        events: usize,
+        /// Seconds of each measurement of appending
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
         /// hub, mcp, poem, axum or poem-websocket
@@ -82,6 +102,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
         Command::Mcpimport { calls, rounds } => mcpimport::run(calls, rounds),
+        Command::Events { only, readers, events, seconds, rounds } => {
+            events::run(&only, (readers, events), seconds, rounds)
+        }
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

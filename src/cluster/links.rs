@@ -14,6 +14,7 @@ use alkhub_core::{
     peer::{self, Limits, Service},
     protocol,
 };
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, channel::mpsc};
@@ -85,7 +86,7 @@ pub struct Links {
 struct Inner {
     node_id: Arc<str>,
     bus: Arc<dyn Bus>,
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     engine: OnceLock<Engine>,
     lines: Mutex<HashMap<Uuid, Line>>,
     tasks: TaskTracker,
@@ -121,21 +122,21 @@ impl Links {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let limits = Limits {
-            frame_bytes: limits.frame_bytes.min(LARGEST - AROUND),
-            served: limits.pending.max(limits.served),
-            ..limits
-        };
         let inner = Inner {
             node_id: node_id.into(),
             bus,
-            limits,
+            limits: ArcSwap::from_pointee(of_links(limits)),
             engine: OnceLock::new(),
             lines: Mutex::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Other bounds, for links that are opened from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.limits.store(Arc::new(of_links(limits)));
     }
 
     /// Id of this process.
@@ -175,7 +176,7 @@ impl Links {
 
     fn open(&self, lines: &mut HashMap<Uuid, Line>, link: Uuid, node: Arc<str>, ours: bool) -> Option<Peer> {
         let engine = self.inner.engine.get().filter(|_| lines.len() < MOST)?;
-        let peer = Peer::new(Arc::new(Neighbour(engine.clone())), self.inner.limits.clone());
+        let peer = Peer::new(Arc::new(Neighbour(engine.clone())), Limits::clone(&self.inner.limits.load()));
         peer.name_end(DISCONNECTED);
         let (read, reading) = mpsc::channel(WAITING);
         let (sent, sending) = mpsc::channel(WAITING);
@@ -197,13 +198,13 @@ impl Links {
 
     /// Publishes what a link sends, as few messages as possible, and that it is over.
     async fn publish(self, mut sending: mpsc::Receiver<Frame>, link: Uuid, node: Arc<str>, ours: bool) {
-        let mut number = 0;
+        let (mut number, most) = (0, self.inner.limits.load().frame_bytes);
         let mut next = sending.next().await;
         while let Some(frame) = next.take() {
             let (mut texts, mut ping, mut bytes, mut waiting) = (Vec::new(), false, 0, Some(frame));
             while let Some(frame) = waiting.take() {
                 match frame {
-                    Frame::Text(text) if bytes > 0 && bytes + text.len() > self.inner.limits.frame_bytes => {
+                    Frame::Text(text) if bytes > 0 && bytes + text.len() > most => {
                         next = Some(Frame::Text(text));
                         break;
                     }
@@ -301,6 +302,15 @@ impl Links {
         }
         lines.remove(&said.link);
         over
+    }
+}
+
+/// A message of the bus holds a frame, and calls of many connections share a link.
+fn of_links(limits: Limits) -> Limits {
+    Limits {
+        frame_bytes: limits.frame_bytes.min(LARGEST - AROUND),
+        served: limits.pending.max(limits.served),
+        ..limits
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
+        ("rate.patience", config.rate.patience),
         ("outbound.connect_timeout", config.outbound.connect_timeout),
         ("outbound.read_timeout", config.outbound.read_timeout),
         ("outbound.timeout", config.outbound.timeout),

@@ -104,6 +104,12 @@ impl Config {
         Some(self.redis.settings(url))
     }
 
+    /// Where calls are counted for all processes; `None` where each does it by itself.
+    #[must_use]
+    pub fn bucket_settings(&self) -> Option<crate::bus::Settings> {
+        self.redis.url.as_ref().map(|url| self.redis.settings(url))
+    }
+
     /// Bounds of a connection of the call protocol.
     #[must_use]
     pub fn peer_limits(&self) -> alkhub_core::peer::Limits {
@@ -141,6 +147,15 @@ impl Config {
             },
             custom: self.events.custom.clone(),
             payload_bytes: self.events.payload_bytes,
+        }
+    }
+
+    /// Bounds of the engine.
+    #[must_use]
+    pub fn engine_limits(&self) -> alkhub_core::engine::Limits {
+        alkhub_core::engine::Limits {
+            call_timeout: self.limits.call_timeout,
+            calls_in_flight: self.limits.calls_in_flight,
         }
     }
 
@@ -349,12 +364,20 @@ pub struct Rate {
     pub operations: Vec<OperationQuota>,
     /// Proxies before the hub that append to `X-Forwarded-For`.
     pub proxies: u32,
+    /// How long a call waits for Redis to count it.
+    pub patience: Duration,
 }
 
 impl Default for Rate {
     fn default() -> Self {
         let anonymous = Quota { calls: 6000, window: Duration::from_secs(60) };
-        Self { key: Quota::OFF, anonymous, operations: Vec::new(), proxies: 0 }
+        Self {
+            key: Quota::OFF,
+            anonymous,
+            operations: Vec::new(),
+            proxies: 0,
+            patience: Duration::from_millis(100),
+        }
     }
 }
 

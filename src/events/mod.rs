@@ -4,19 +4,23 @@
 
 mod filter;
 mod keep;
+mod lag;
 mod pump;
 mod reader;
 mod signs;
+mod told;
 pub mod types;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use filter::Asked;
 pub use reader::{Ended, Item, Reader};
 pub use signs::Signs;
+pub use told::Told;
 pub use types::Types;
 
 use crate::storage::{
@@ -57,10 +61,10 @@ pub struct Events {
 
 struct Inner {
     database: Database,
-    settings: Settings,
-    types: Types,
+    settings: ArcSwap<Settings>,
+    types: ArcSwap<Types>,
     signs: Signs,
-    ring: broadcast::Sender<Arc<Event>>,
+    ring: broadcast::Sender<Arc<Told>>,
     /// The number of the last event that went into the ring; what comes later is yet to come.
     tail: watch::Sender<i64>,
     /// Readers that may be at the database at once: thousands that come again together must not keep calls from it.
@@ -82,15 +86,16 @@ impl Events {
         stop: &CancellationToken,
     ) -> Result<Self, alkhub_core::CallError> {
         let Bounds { head, .. } = crate::storage::events::bounds(&database).await?;
+        signs.lag.advance(head);
         let events = Self {
             inner: Arc::new(Inner {
-                types: Types::new(&settings.custom),
+                types: ArcSwap::from_pointee(Types::new(&settings.custom)),
                 ring: broadcast::Sender::new(settings.ring.max(1)),
                 tail: watch::Sender::new(head),
                 turns: Semaphore::new(AT_ONCE),
                 relayed: watch::Sender::new(head),
                 database,
-                settings,
+                settings: ArcSwap::from_pointee(settings),
                 signs,
             }),
         };
@@ -121,14 +126,21 @@ impl Events {
 
     /// The types that exist.
     #[must_use]
-    pub fn types(&self) -> &Types {
-        &self.inner.types
+    pub fn types(&self) -> Guard<Arc<Types>> {
+        self.inner.types.load()
     }
 
     /// Bounds and pauses.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.inner.settings
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.inner.settings.load()
+    }
+
+    /// Other ones, from now on: for whoever publishes, for readers that come, and for what is kept. The ring and the
+    /// pause of the relay stay as they are.
+    pub fn set(&self, settings: Settings) {
+        self.inner.types.store(Arc::new(Types::new(&settings.custom)));
+        self.inner.settings.store(Arc::new(settings));
     }
 
     /// Hands every event from now on to this function, in order, until `stop` is cancelled. What is missed while the

@@ -66,7 +66,6 @@ impl Outbound {
 
     /// For a client of one's own, with a pool of its own: guarded where it resolves names, without redirects, proxies
     /// of the environment or a timeout for the whole. Each URL is to be checked with [`Guard::check`] before.
-    #[must_use]
     pub fn builder(&self) -> ClientBuilder {
         builder(&self.guard, &self.limits)
     }

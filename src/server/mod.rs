@@ -2,28 +2,27 @@
 
 mod accept;
 mod error;
+mod follow;
 mod nudge;
 mod signal;
 mod spread;
 mod stall;
+mod streams;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use alkhub_core::{
-    Engine, Registry,
-    engine::{Limits as EngineLimits, Observer},
-    rate::RateLimiter,
-};
+use alkhub_core::{Engine, Registry, engine::Observer, once::Answers};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use error::StartError;
+use signal::Hangup;
 pub(crate) use signal::StopSignals;
 
 use crate::{
     bus::{self, Reach},
     cluster::{self, Homes, Links},
-    config::Config,
+    config::{Config, Live, Sources},
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
@@ -31,6 +30,7 @@ use crate::{
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
+    reload::{self, Others, Reloader},
     spokes::Spokes,
     storage::Database,
     transport::{
@@ -56,20 +56,25 @@ pub struct Server {
     keys: KeyStore,
     events: Events,
     database: Database,
+    reloader: Reloader,
 }
 
 /// Longest that background tasks and connections to the database may take to end, each.
 const TIDY: Duration = Duration::from_secs(5);
 
-/// Serves the hub's own operations until a signal asks to stop.
+/// Serves the hub's own operations until a signal asks to stop. The configuration came from these sources, and is read
+/// again from there when the file changes, or when a signal or another process asks for it.
 ///
 /// # Errors
 /// What kept the hub from starting, and how to mend it.
-pub async fn run(config: Config) -> Result<(), StartError> {
+pub async fn run(config: Config, sources: Sources) -> Result<(), StartError> {
     // Before the hub says that it serves: whoever waits for that word may stop it at once.
     let mut signals = StopSignals::listen()
         .map_err(|error| StartError::Internal(format!("signals cannot be heard: {error}")))?;
-    let server = Server::start::<HubOperations>(config).await?;
+    let hangup = Hangup::listen()
+        .map_err(|error| StartError::Internal(format!("signals cannot be heard: {error}")))?;
+    let server = Server::start_from::<HubOperations>(config, Some(sources)).await?;
+    server.heed(hangup);
     // The one time that the key is shown, and not by way of the log.
     if let Some(key) = &server.first_key {
         say(&format!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n"));
@@ -100,6 +105,17 @@ impl Server {
     /// # Errors
     /// What kept the hub from starting, and how to mend it.
     pub async fn start<S: OperationSet>(config: Config) -> Result<Self, StartError> {
+        Box::pin(Self::start_from::<S>(config, None)).await
+    }
+
+    /// The same with a configuration that can be read again.
+    ///
+    /// # Errors
+    /// What kept the hub from starting, and how to mend it.
+    pub async fn start_from<S: OperationSet>(
+        config: Config,
+        sources: Option<Sources>,
+    ) -> Result<Self, StartError> {
         // The port first: a second hub by mistake should fail before it touches the database.
         let listener = TcpListener::bind(config.server.listen)
             .await
@@ -148,6 +164,10 @@ impl Server {
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
+        let live = Live::new(config);
+        let config = live.full();
+        let reloader = Reloader::new(live.clone(), sources);
+        let others = Others::start(&bus, &node_id, reloader.clone(), &tasks, &stop).await;
         let mcp = Mcp::new(
             outbound.clone(),
             config.imports.stdio.clone(),
@@ -169,25 +189,39 @@ impl Server {
             outbound,
             vault: vault.clone(),
             node_id: node_id.clone(),
+            reloader: reloader.clone(),
+            others,
         }));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
-        let limits = EngineLimits {
-            call_timeout: config.limits.call_timeout,
-            calls_in_flight: config.limits.calls_in_flight,
-        };
+        let limits = config.engine_limits();
         let answers = KeptAnswers::start(database.clone(), &config.idempotency, &tasks, &stop);
-        let limiter = Limiter::new(&config.rate).map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
+        let shared = config.bucket_settings().map(|settings| {
+            bus::buckets(&settings, config.rate.patience, &counters, &tasks, &quiet)
+                .map_err(StartError::Config)
+        });
+        let limiter = Arc::new(Limiter::new(&config.rate, shared.transpose()?));
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
-        let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
+        let kept = Some(Arc::new(answers.clone()) as Arc<dyn Answers>);
+        let engine = Engine::guarded(registry, limits, observers, kept, Some(limiter.clone()));
+        let parts = follow::Parts {
+            engine: engine.clone(),
+            limiter,
+            answers,
+            events: events.clone(),
+            spokes: spokes.clone(),
+            sockets: sockets.clone(),
+        };
+        parts.follow(&live);
         // Where all that is said stays within the process, there are no others to speak with.
         if bus.reach() != Reach::Local {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
+            let held = links.clone();
+            live.follow(move |config| held.set_limits(config.link_limits()));
             Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
         }
         let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(mcp)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
-        let config = Arc::new(config);
         let state = HttpState {
             engine: engine.clone(),
             keys: keys.clone(),
@@ -195,7 +229,7 @@ impl Server {
             events: events.clone(),
             sockets: sockets.clone(),
             database: database.clone(),
-            config: config.clone(),
+            config: live.clone(),
             bus,
             metrics,
             stopping: stop.clone(),
@@ -204,8 +238,9 @@ impl Server {
         let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();
-            async move { accept::serve(listener, routes, &config.limits, stop, grace).await }
+            async move { accept::serve(listener, routes, live, stop, grace).await }
         });
+        tasks.spawn(stop.clone().run_until_cancelled_owned(reload::watch(reloader.clone())));
         tracing::info!(%address, "serving");
         Ok(Self {
             address,
@@ -220,7 +255,19 @@ impl Server {
             keys,
             events,
             database,
+            reloader,
         })
+    }
+
+    /// Reads the configuration again whenever this signal comes, until the hub stops.
+    fn heed(&self, mut hangup: Hangup) {
+        let reloader = self.reloader.clone();
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(async move {
+            loop {
+                hangup.next().await;
+                reloader.reload("SIGHUP").await;
+            }
+        }));
     }
 
     /// Where the hub listens.

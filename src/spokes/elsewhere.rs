@@ -129,7 +129,7 @@ impl Spokes {
 
     fn described(&self, home: &Home, registry: &Registry) -> Vec<Arc<Registered>> {
         let texts: Vec<&RawValue> = serde_json::from_str(&home.operations).unwrap_or_default();
-        let read = texts.iter().map(|text| self.inner.interned.read(text.get(), self.inner.limits.spec));
+        let read = texts.iter().map(|text| self.inner.interned.read(text.get(), self.limits().spec));
         let usable = read.filter_map(|read| {
             read.inspect_err(|reason| tracing::warn!(spoke = home.spoke_id, reason, "an operation was left"))
                 .ok()

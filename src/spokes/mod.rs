@@ -17,6 +17,7 @@ use std::{
 };
 
 use alkhub_core::{Peer, Registry, registry::SpecLimits};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ pub struct Spokes {
 type Listener = Box<dyn Fn(&str, &Value) + Send + Sync>;
 
 struct Inner {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     listener: OnceLock<Listener>,
     epoch: AtomicU64,
     /// Set where several processes work together.
@@ -81,7 +82,7 @@ impl Spokes {
         let epoch = AtomicU64::new(alkhub_core::call::now_ms());
         Self {
             inner: Arc::new(Inner {
-                limits,
+                limits: ArcSwap::from_pointee(limits),
                 listener: OnceLock::new(),
                 epoch,
                 homes: OnceLock::new(),
@@ -89,6 +90,15 @@ impl Spokes {
                 interned: Interned::default(),
             }),
         }
+    }
+
+    fn limits(&self) -> Limits {
+        **self.inner.limits.load()
+    }
+
+    /// Other bounds, for whoever registers from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.limits.store(Arc::new(limits));
     }
 
     /// The spoke of this id.
@@ -106,7 +116,7 @@ impl Spokes {
     /// What spokes are told to keep.
     #[must_use]
     pub fn heartbeat(&self) -> Duration {
-        self.inner.limits.heartbeat
+        self.limits().heartbeat
     }
 
     /// All of them, by id.

@@ -241,7 +241,7 @@ impl Spokes {
     /// Reads descriptions and compiles their schemas, which takes a while: not for a thread that others wait for.
     #[must_use]
     pub fn read(&self, specs: &[Value], registry: &Registry) -> Offer {
-        let limits = self.inner.limits;
+        let limits = self.limits();
         let (mut usable, mut rejected) = (Vec::<Arc<Registered>>::new(), Vec::new());
         let (shared, mut texts) = (self.inner.homes.get().is_some(), Vec::new());
         let mut seen = std::collections::HashSet::new();
