@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::{
     bus::Bus,
     events::Events,
-    imports::Imports,
+    imports::{Imports, mcp::Mcp},
     keys::KeyStore,
     outbound::Outbound,
     reload::{Others, Reloader},
@@ -15,6 +15,7 @@ use crate::{
     spokes::Spokes,
     storage::Database,
     vault::Vault,
+    web::Web,
 };
 
 /// The hub's own state; handlers are implemented on it.
@@ -37,6 +38,10 @@ pub struct Hub {
     pub others: Others,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets of others that the hub keeps.
@@ -61,6 +66,10 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// Seals secrets.
@@ -84,6 +93,8 @@ impl Hub {
             events,
             bus,
             imports,
+            mcp,
+            web,
             outbound,
             vault,
             node_id,
@@ -99,6 +110,8 @@ impl Hub {
             node_id,
             events,
             imports,
+            mcp,
+            web,
             outbound,
             vault,
             reloader,

@@ -3,6 +3,7 @@
 
 mod drive;
 mod events;
+mod mcpimport;
 mod measure;
 mod process;
 mod servers;
@@ -59,6 +60,15 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         idle: usize,
     },
+    /// Compare calls of an MCP tool through the hub with calls of its server
+    Mcpimport {
+        /// Calls of each measurement
+        #[arg(long, default_value_t = 2000)]
+        calls: usize,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Compare the events' fan-out with Redis, and a change that is told of with one that is not
     Events {
         /// Only these: fanout, append
@@ -79,7 +89,7 @@ enum Command {
     },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, poem, axum or poem-websocket
+        /// hub, mcp, poem, axum or poem-websocket
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -91,6 +101,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
+        Command::Mcpimport { calls, rounds } => mcpimport::run(calls, rounds),
         Command::Events { only, readers, events, seconds, rounds } => {
             events::run(&only, (readers, events), seconds, rounds)
         }

@@ -48,6 +48,9 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     SERVICE_EXISTS,
     SERVICE_NOT_FOUND,
     OPENAPI_INVALID,
+    TOOL_CHANGED,
+    WEB_UNREADABLE,
+    WEB_SEARCH_NOT_CONFIGURED,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -452,6 +455,34 @@ pub const OPENAPI_INVALID: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec:
     ),
 };
 
+/// The MCP server has changed the tool since it was approved, and it is pinned.
+pub const TOOL_CHANGED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "TOOL_CHANGED",
+    status: 409u16,
+    description: "The MCP server has changed the tool since it was approved, and it is pinned.",
+    details: Some(
+        r#"{"properties":{"name":{"description":"Name of the service.","type":"string"},"tool":{"description":"Name that the server gives the tool.","type":"string"}},"type":"object"}"#,
+    ),
+};
+
+/// The page was not found, or is nothing that can be read as text.
+pub const WEB_UNREADABLE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "WEB_UNREADABLE",
+    status: 422u16,
+    description: "The page was not found, or is nothing that can be read as text.",
+    details: Some(
+        r#"{"properties":{"contentType":{"type":"string"},"reason":{"enum":["status","type","encoding","structure"],"type":"string"},"status":{"description":"Status of the answer.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["reason"],"type":"object"}"#,
+    ),
+};
+
+/// The operator has not configured a search service.
+pub const WEB_SEARCH_NOT_CONFIGURED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "WEB_SEARCH_NOT_CONFIGURED",
+    status: 501u16,
+    description: "The operator has not configured a search service.",
+    details: None,
+};
+
 /// The type `EventTypeUnknown`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct EventTypeUnknown {
@@ -645,6 +676,78 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `ToolChanged`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ToolChanged {
+    /// Name of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name that the server gives the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+}
+
+impl Default for ToolChanged {
+    fn default() -> Self {
+        Self {
+            name: Default::default(),
+            tool: Default::default(),
+        }
+    }
+}
+
+/// The type `WebUnreadable`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct WebUnreadable {
+    /// The property `contentType`.
+    #[serde(rename = "contentType", default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The property `reason`.
+    pub reason: WebUnreadableReason,
+    /// Status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+}
+
+/// The type `WebUnreadableReason`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum WebUnreadableReason {
+    /// `status`
+    #[serde(rename = "status")]
+    Status,
+    /// `type`
+    #[serde(rename = "type")]
+    Type,
+    /// `encoding`
+    #[serde(rename = "encoding")]
+    Encoding,
+    /// `structure`
+    #[serde(rename = "structure")]
+    Structure,
+}
+
+impl ::std::fmt::Display for WebUnreadableReason {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Status => f.write_str("status"),
+            Self::Type => f.write_str("type"),
+            Self::Encoding => f.write_str("encoding"),
+            Self::Structure => f.write_str("structure"),
+        }
+    }
 }
 
 /// The type `WorktreeDirty`.

@@ -10,11 +10,13 @@ pub mod fs;
 pub mod git;
 pub mod hub;
 pub mod key;
+pub mod mcp;
 pub mod node;
 pub mod openapi;
 pub mod project;
 pub mod shell;
 pub mod spoke;
+pub mod web;
 pub mod worktree;
 
 /// Every operation of the hub, by id.
@@ -39,6 +41,13 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::key::list::DESCRIPTOR,
     &self::key::revoke::DESCRIPTOR,
     &self::key::rotate::DESCRIPTOR,
+    &self::mcp::add::DESCRIPTOR,
+    &self::mcp::get::DESCRIPTOR,
+    &self::mcp::list::DESCRIPTOR,
+    &self::mcp::refresh::DESCRIPTOR,
+    &self::mcp::remove::DESCRIPTOR,
+    &self::mcp::test::DESCRIPTOR,
+    &self::mcp::update::DESCRIPTOR,
     &self::node::list::DESCRIPTOR,
     &self::openapi::add::DESCRIPTOR,
     &self::openapi::get::DESCRIPTOR,
@@ -55,6 +64,8 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::spoke::disconnect::DESCRIPTOR,
     &self::spoke::get::DESCRIPTOR,
     &self::spoke::list::DESCRIPTOR,
+    &self::web::fetch::DESCRIPTOR,
+    &self::web::search::DESCRIPTOR,
 ];
 
 /// Registers every handler of the hub. A declared operation without a handler does not compile.
@@ -80,6 +91,13 @@ where
     H: ::alkhub_core::Handle<self::key::List>,
     H: ::alkhub_core::Handle<self::key::Revoke>,
     H: ::alkhub_core::Handle<self::key::Rotate>,
+    H: ::alkhub_core::Handle<self::mcp::Add>,
+    H: ::alkhub_core::Handle<self::mcp::Get>,
+    H: ::alkhub_core::Handle<self::mcp::List>,
+    H: ::alkhub_core::Handle<self::mcp::Refresh>,
+    H: ::alkhub_core::Handle<self::mcp::Remove>,
+    H: ::alkhub_core::Handle<self::mcp::Test>,
+    H: ::alkhub_core::Handle<self::mcp::Update>,
     H: ::alkhub_core::Handle<self::node::List>,
     H: ::alkhub_core::Handle<self::openapi::Add>,
     H: ::alkhub_core::Handle<self::openapi::Get>,
@@ -96,6 +114,8 @@ where
     H: ::alkhub_core::Handle<self::spoke::Disconnect>,
     H: ::alkhub_core::Handle<self::spoke::Get>,
     H: ::alkhub_core::Handle<self::spoke::List>,
+    H: ::alkhub_core::Handle<self::web::Fetch>,
+    H: ::alkhub_core::Handle<self::web::Search>,
 {
     registry.add_handler::<self::audit::List, H>(hub);
     registry.add_handler::<self::event::List, H>(hub);
@@ -117,6 +137,13 @@ where
     registry.add_handler::<self::key::List, H>(hub);
     registry.add_handler::<self::key::Revoke, H>(hub);
     registry.add_handler::<self::key::Rotate, H>(hub);
+    registry.add_handler::<self::mcp::Add, H>(hub);
+    registry.add_handler::<self::mcp::Get, H>(hub);
+    registry.add_handler::<self::mcp::List, H>(hub);
+    registry.add_handler::<self::mcp::Refresh, H>(hub);
+    registry.add_handler::<self::mcp::Remove, H>(hub);
+    registry.add_handler::<self::mcp::Test, H>(hub);
+    registry.add_handler::<self::mcp::Update, H>(hub);
     registry.add_handler::<self::node::List, H>(hub);
     registry.add_handler::<self::openapi::Add, H>(hub);
     registry.add_handler::<self::openapi::Get, H>(hub);
@@ -133,6 +160,8 @@ where
     registry.add_handler::<self::spoke::Disconnect, H>(hub);
     registry.add_handler::<self::spoke::Get, H>(hub);
     registry.add_handler::<self::spoke::List, H>(hub);
+    registry.add_handler::<self::web::Fetch, H>(hub);
+    registry.add_handler::<self::web::Search, H>(hub);
 }
 
 /// Every operation of a base spoke, by id.
@@ -238,6 +267,16 @@ macro_rules! handlers {
             mod revoke;
             mod rotate;
         }
+        #[doc = "Handlers of the namespace `mcp`."]
+        pub mod mcp {
+            mod add;
+            mod get;
+            mod list;
+            mod refresh;
+            mod remove;
+            mod test;
+            mod update;
+        }
         #[doc = "Handlers of the namespace `node`."]
         pub mod node {
             mod list;
@@ -265,6 +304,11 @@ macro_rules! handlers {
             mod disconnect;
             mod get;
             mod list;
+        }
+        #[doc = "Handlers of the namespace `web`."]
+        pub mod web {
+            mod fetch;
+            mod search;
         }
     };
 }

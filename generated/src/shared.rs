@@ -27,11 +27,23 @@ pub type EventPattern = String;
 /// The type `EventReference`.
 pub type EventReference = String;
 
+/// Headers of every request, sealed and never shown: name to value.
+pub type McpHeaders = ::std::collections::BTreeMap<String, String>;
+
+/// Scopes that a caller of its tools must hold, all of them. None lets every caller with a key in.
+pub type McpScopes = Vec<String>;
+
+/// Variables of the program, sealed and never shown: name to value.
+pub type McpVariables = ::std::collections::BTreeMap<String, String>;
+
 /// Actions on resources: keys are `type:id`, values the allowed actions.
 pub type Resources = ::std::collections::BTreeMap<String, Vec<String>>;
 
 /// The type `Scopes`.
 pub type Scopes = Vec<String>;
+
+/// The namespace of its operations; lower-case letters, digits, hyphens and underscores.
+pub type ServiceName = String;
 
 /// The type `AccessControl`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -602,6 +614,248 @@ impl ::std::fmt::Display for KeyStatus {
             Self::Revoked => f.write_str("revoked"),
         }
     }
+}
+
+/// A difference between the tools as approved and as the server offers them now.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpChange {
+    /// The property `change`.
+    pub change: McpChangeChange,
+    /// What is described differently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<crate::shared::McpField>>,
+    /// The name that the server gives it.
+    pub tool: String,
+}
+
+/// The type `McpChangeChange`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpChangeChange {
+    /// `added`
+    #[serde(rename = "added")]
+    Added,
+    /// `removed`
+    #[serde(rename = "removed")]
+    Removed,
+    /// `changed`
+    #[serde(rename = "changed")]
+    Changed,
+}
+
+impl ::std::fmt::Display for McpChangeChange {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Added => f.write_str("added"),
+            Self::Removed => f.write_str("removed"),
+            Self::Changed => f.write_str("changed"),
+        }
+    }
+}
+
+/// A part of a description, as approved and as it is now; null where it was or is absent.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpField {
+    /// As approved.
+    pub before: ::serde_json::Value,
+    /// The property `field`.
+    pub field: McpFieldField,
+    /// As the server says now.
+    pub now: ::serde_json::Value,
+}
+
+/// The type `McpFieldField`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpFieldField {
+    /// `title`
+    #[serde(rename = "title")]
+    Title,
+    /// `description`
+    #[serde(rename = "description")]
+    Description,
+    /// `inputSchema`
+    #[serde(rename = "inputSchema")]
+    InputSchema,
+    /// `outputSchema`
+    #[serde(rename = "outputSchema")]
+    OutputSchema,
+    /// `annotations`
+    #[serde(rename = "annotations")]
+    Annotations,
+}
+
+impl ::std::fmt::Display for McpFieldField {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Title => f.write_str("title"),
+            Self::Description => f.write_str("description"),
+            Self::InputSchema => f.write_str("inputSchema"),
+            Self::OutputSchema => f.write_str("outputSchema"),
+            Self::Annotations => f.write_str("annotations"),
+        }
+    }
+}
+
+/// A program that speaks MCP over its standard input and output. The operator must have allowed exactly this command line.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpProgram {
+    /// The property `args`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// Path of the program.
+    pub command: String,
+    /// The folder that it runs in; that of temporary files unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+}
+
+/// The type `McpRejected`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpRejected {
+    /// The property `reason`.
+    pub reason: String,
+    /// The property `tool`.
+    pub tool: String,
+}
+
+/// An MCP server whose tools are operations of the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpServer {
+    /// How many tools differ from what was approved.
+    pub changed: i64,
+    /// How they differ, where it was asked for one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<crate::shared::McpChange>>,
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// Variables that the program gets; their values are not shown.
+    #[serde(rename = "envNames")]
+    pub env_names: Vec<String>,
+    /// Whether a bearer token is sent.
+    #[serde(rename = "hasBearer")]
+    pub has_bearer: bool,
+    /// Headers that are sent; their values are not shown.
+    #[serde(rename = "headerNames")]
+    pub header_names: Vec<String>,
+    /// The property `name`.
+    pub name: String,
+    /// Whether changed tools are refused until they are approved.
+    pub pin: bool,
+    /// The property `requiredScopes`.
+    #[serde(rename = "requiredScopes")]
+    pub required_scopes: Vec<String>,
+    /// The property `revision`.
+    pub revision: i64,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<crate::shared::McpStatus>,
+    /// The property `stdio`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdio: Option<crate::shared::McpProgram>,
+    /// The approved tools, where it was asked for one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<crate::shared::McpTool>>,
+    /// The property `updatedAt`.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+    /// Where it speaks streamable HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Version of its operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What has become of it in the process that answers.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpStatus {
+    /// How many operations it offers.
+    pub operations: i64,
+    /// `unavailable` servers are tried again and again; `failed` ones cannot be opened as they are stored.
+    pub phase: McpStatusPhase,
+    /// Revision of the protocol that is spoken with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Tools that are no operations.
+    pub rejected: Vec<crate::shared::McpRejected>,
+    /// Name and version of the server, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The property `since`.
+    pub since: String,
+}
+
+/// `unavailable` servers are tried again and again; `failed` ones cannot be opened as they are stored.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpStatusPhase {
+    /// `opening`
+    #[serde(rename = "opening")]
+    Opening,
+    /// `ready`
+    #[serde(rename = "ready")]
+    Ready,
+    /// `unavailable`
+    #[serde(rename = "unavailable")]
+    Unavailable,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+impl ::std::fmt::Display for McpStatusPhase {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Opening => f.write_str("opening"),
+            Self::Ready => f.write_str("ready"),
+            Self::Unavailable => f.write_str("unavailable"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}
+
+/// A tool as it was approved.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpTool {
+    /// SHA-256 of its name, description, schemas and annotations.
+    pub fingerprint: String,
+    /// The name that the server gives it.
+    pub tool: String,
 }
 
 /// A process of the hub.

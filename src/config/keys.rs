@@ -260,6 +260,24 @@ pub fn all() -> Vec<Key> {
             "Directory of operation files, `<namespace>/<name>.yaml`, that are served as they come and go; none unless set."
         ),
         key!(
+            "imports.stdio.allow" = imports.stdio.allow,
+            "Command lines of MCP servers that may be started, exactly; one that ends with ` *` allows any arguments."
+        ),
+        key!(
+            "imports.stdio.env" = imports.stdio.env,
+            "Variables of the hub that such programs see beside their own."
+        ),
+        key!(
+            "web.search.provider" = web.provider,
+            "What answers `web.search`: `searxng`, `brave` or `none`."
+        ),
+        key!(
+            "web.search.url" = web.url,
+            "Base URL of the search service; needed for `searxng`, known for `brave`."
+        ),
+        key!("web.search.api_key" = web.api_key, "The key of the search service."),
+        key!(size "web.fetch.bytes" = web.fetch_bytes, "Largest page that `web.fetch` reads."),
+        key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."
         ),

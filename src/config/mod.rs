@@ -7,6 +7,7 @@
 mod directory;
 mod env;
 mod file;
+mod imports;
 mod keys;
 mod live;
 mod load;
@@ -17,9 +18,11 @@ mod secret;
 mod settings;
 mod units;
 mod value;
+mod web;
 
 pub use directory::Directory;
 pub use env::CLIENT_VARIABLES;
+pub use imports::Imports;
 pub use keys::{Key, all as keys};
 pub use live::{Change, Live};
 pub use load::{Flag, Loaded, Sources, examine, load};
@@ -29,3 +32,4 @@ pub use secret::Secret;
 pub use settings::*;
 pub use units::{duration_text, parse_duration, size_text};
 pub use value::Shown;
+pub use web::{Provider, Web};

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Directory, Outbound, Secret};
+use super::{Directory, Imports, Outbound, Secret, Web};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -37,6 +37,10 @@ pub struct Config {
     pub outbound: Outbound,
     /// Directories that are read while the hub runs.
     pub directory: Directory,
+    /// Imported services.
+    pub imports: Imports,
+    /// What agents look for on the web with.
+    pub web: Web,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -70,6 +74,8 @@ impl Default for Config {
             events: Events::default(),
             outbound: Outbound::default(),
             directory: Directory::default(),
+            imports: Imports::default(),
+            web: Web::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),

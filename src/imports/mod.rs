@@ -7,6 +7,7 @@ pub mod directory;
 mod follow;
 mod link;
 mod live;
+pub mod mcp;
 pub mod openapi;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

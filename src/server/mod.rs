@@ -28,7 +28,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::{Connector, Imports, directory, openapi::OpenApi},
+    imports::{Connector, Imports, directory, mcp::Mcp, openapi::OpenApi},
     keys::{self, Bootstrap, KeyStore},
     outbound::{Guard, Outbound},
     rate::Limiter,
@@ -40,6 +40,7 @@ use crate::{
         ws::Sockets,
     },
     vault::Vault,
+    web::Web,
 };
 
 /// A hub that serves.
@@ -175,6 +176,15 @@ impl Server {
         let config = live.full();
         let reloader = Reloader::new(live.clone(), sources);
         let others = Others::start(&bus, &node_id, reloader.clone(), &tasks, &stop).await;
+        let mcp = Mcp::new(
+            outbound.clone(),
+            config.imports.stdio.clone(),
+            config.spokes.registration().spec,
+            database.clone(),
+            tasks.clone(),
+            quiet.clone(),
+        );
+        let web = Web::new(&outbound, &config.outbound.allow, &config.web).map_err(StartError::Config)?;
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -182,6 +192,8 @@ impl Server {
             events: events.clone(),
             bus: bus.clone(),
             imports: imports.clone(),
+            mcp: mcp.clone(),
+            web,
             outbound,
             vault: vault.clone(),
             node_id: node_id.clone(),
@@ -220,7 +232,7 @@ impl Server {
             announcer = Some(Announcer::start(&database, &events, &bus, &tasks, &quiet));
             homes = Some(Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await);
         }
-        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone())];
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone()), Arc::new(mcp)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         if let Some(path) = &config.directory.imports {
             directory::start(path.clone(), openapi, &engine, &tasks, &stop);

@@ -2,4 +2,5 @@
 //! they want to send is handed out.
 
 pub mod file;
+pub mod mcp;
 pub mod openapi;
