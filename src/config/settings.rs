@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secret;
+use super::{Mcp, Secret};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -31,6 +31,8 @@ pub struct Config {
     pub rate: Rate,
     /// Answers that are kept by idempotency key.
     pub idempotency: Idempotency,
+    /// MCP clients.
+    pub mcp: Mcp,
     /// The log of events and its readers.
     pub events: Events,
     /// Compression of answers.
@@ -63,6 +65,7 @@ impl Default for Config {
             spokes: Spokes::default(),
             rate: Rate::default(),
             idempotency: Idempotency::default(),
+            mcp: Mcp::default(),
             events: Events::default(),
             compression: Compression::default(),
             cors: Cors::default(),
@@ -151,6 +154,8 @@ impl Config {
 pub struct Server {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The URL by which clients reach the hub, where they do not reach it by what they say themselves.
+    pub public_url: Option<String>,
     /// How long running calls may take to finish once the hub is told to stop.
     pub shutdown_grace: Duration,
 }
@@ -159,6 +164,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
             shutdown_grace: Duration::from_secs(15),
         }
     }

@@ -33,6 +33,7 @@ use crate::{
     storage::Database,
     transport::{
         http::{self, HttpState, HubOperations, Metrics, OperationSet},
+        mcp,
         ws::Sockets,
     },
 };
@@ -176,7 +177,8 @@ impl Server {
             metrics,
             stopping: stop.clone(),
         };
-        let routes = http::routes::<S>(&state).map_err(StartError::Config)?;
+        let mcp = mcp::Endpoint::start(state.clone(), &node_id, &tasks, &quiet).await;
+        let routes = http::routes::<S>(&state, mcp).map_err(StartError::Config)?;
         let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();

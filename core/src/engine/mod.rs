@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use input::{Input, Unchecked, parse};
+pub use input::{Input, Unchecked, parse, refuse_deep};
 pub use observe::{Observer, Outcome};
 pub use output::Output;
 
@@ -216,6 +216,19 @@ impl Engine {
             Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await,
             None => Ok(()),
         }
+    }
+
+    /// Counts a request that is no call, by this name, as a call of its caller.
+    ///
+    /// # Errors
+    /// RATE_LIMITED.
+    pub async fn count_request(
+        &self,
+        caller: &Identity,
+        name: &str,
+        notes: Option<&Notes>,
+    ) -> Result<(), CallError> {
+        self.count(Who::Key(&caller.id), Taking::Call(name), notes).await
     }
 
     /// The entry of an operation.

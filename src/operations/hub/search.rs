@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alkhub_api::hub::search::{Error, Input, Output, Search};
-use alkhub_core::{Call, CallError, Handle, Registry};
+use alkhub_core::{Call, CallError, Handle, Registry, registry::Entry};
 
 use crate::{convert, hub::Hub, search::Index};
 
@@ -12,7 +12,7 @@ impl Handle<Search> for Hub {
         let index = current(self, cx.engine().registry()).map_err(|error| CallError::internal(&error))?;
         let limit = usize::try_from(input.limit).unwrap_or(10);
         let found = index
-            .search(&input.query, limit, |entry| entry.access().allows(cx.identity()))
+            .search(&input.query, limit, |entry: &Entry| entry.access().allows(cx.identity()) && convert::is_offered(cx, entry))
             .map_err(|error| CallError::internal(&error))?;
         let operations = found.iter().map(|entry| convert::summary(entry)).collect::<Result<_, _>>()?;
         Ok(Output { operations })
