@@ -1,8 +1,6 @@
 //! What handlers work with.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
 
 use crate::{bus::Bus, events::Events, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
 
@@ -22,8 +20,8 @@ pub struct Hub {
     pub events: Events,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// Search index of the registry's last known generation.
-    pub(crate) index: Mutex<Option<Arc<Index>>>,
+    /// Search index, made at the first search.
+    pub(crate) index: OnceLock<Arc<Index>>,
 }
 
 impl Hub {
@@ -38,6 +36,6 @@ impl Hub {
         node_id: String,
     ) -> Self {
         let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, events, bus, node_id, started_ms, index: Mutex::new(None) }
+        Self { database, keys, spokes, events, bus, node_id, started_ms, index: OnceLock::new() }
     }
 }

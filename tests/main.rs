@@ -6,6 +6,7 @@ mod cli;
 mod http;
 mod layering;
 mod limits;
+mod mcp;
 mod spokes;
 mod storage;
 mod support;

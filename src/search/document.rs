@@ -44,8 +44,8 @@ fn property_names(node: &Value, names: &mut Vec<String>) {
 }
 
 /// `createdAt` also as `created at`, so that a person's words meet a programmer's.
-fn words(names: &str) -> String {
-    let mut text = names.replace(['.', '_', '-'], " ");
+pub(super) fn words(names: &str) -> String {
+    let mut text = names.replace(['.', '_', '-', '/'], " ");
     let mut split = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_uppercase() {
