@@ -22,7 +22,8 @@ impl Document {
         }
         Self {
             id: words(entry.id()),
-            title: entry.title().to_owned(),
+            // Where there is none, it is the name.
+            title: if entry.title().contains(' ') { entry.title().to_owned() } else { words(entry.title()) },
             description: entry.description().to_owned(),
             tags: entry.tags().collect::<Vec<_>>().join(" "),
             properties: words(&properties.join(" ")),
@@ -44,7 +45,7 @@ fn property_names(node: &Value, names: &mut Vec<String>) {
 }
 
 /// `createdAt` also as `created at`, so that a person's words meet a programmer's.
-pub(super) fn words(names: &str) -> String {
+fn words(names: &str) -> String {
     let mut text = names.replace(['.', '_', '-', '/'], " ");
     let mut split = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use tantivy::{
     Index as Tantivy, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
     collector::TopDocs,
-    query::{BooleanQuery, BoostQuery, FuzzyTermQuery, Occur, Query, TermQuery},
+    query::{BooleanQuery, BoostQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur, Query, TermQuery},
     schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions},
     tokenizer::TextAnalyzer,
 };
@@ -21,6 +21,8 @@ const MAX_WORDS: usize = 16;
 const ARENA_BYTES: usize = 15_000_000;
 /// Results that are looked at for each one wanted, at first: some the caller may not see.
 const SPARE: usize = 4;
+/// What the other places of a word count, beside the best.
+const TIE: f32 = 0.3;
 
 /// A search index over the operations of a registry.
 pub struct Index {
@@ -49,15 +51,23 @@ impl Index {
     /// What tantivy says; in memory there is little that can go wrong.
     pub fn new() -> Result<Self, TantivyError> {
         let mut schema = Schema::builder();
-        let indexing = TextFieldIndexing::default()
-            .set_tokenizer("en_stem")
-            .set_index_option(IndexRecordOption::WithFreqs);
-        let text = TextOptions::default().set_indexing_options(indexing);
+        let text = |records| {
+            let indexing = TextFieldIndexing::default().set_tokenizer("en_stem").set_index_option(records);
+            TextOptions::default().set_indexing_options(indexing)
+        };
         let key = schema.add_u64_field("key", NumericOptions::default().set_indexed().set_fast());
-        let weights = [("id", 4.0), ("title", 3.0), ("tags", 2.0), ("description", 1.5), ("properties", 0.5)];
+        // A name that says a word twice says it no more than one that says it once.
+        let (once, often) = (IndexRecordOption::Basic, IndexRecordOption::WithFreqs);
+        let weights = [
+            ("id", 4.0, once),
+            ("title", 3.0, once),
+            ("tags", 2.0, once),
+            ("description", 1.5, often),
+            ("properties", 0.5, once),
+        ];
         let fields = weights
             .iter()
-            .map(|(name, weight)| (schema.add_text_field(name, text.clone()), *weight))
+            .map(|(name, weight, records)| (schema.add_text_field(name, text(*records)), *weight))
             .collect();
         let index = Tantivy::create_in_ram(schema.build());
         let writer = index.writer_with_num_threads(1, ARENA_BYTES)?;
@@ -169,43 +179,47 @@ impl Index {
         }
     }
 
-    /// Each word may stand in any field; more and better placed words score higher. A word that no operation has
-    /// stands for those that begin with it or are near: one letter of four or more may differ, two of eight or more.
+    /// Each word may stand in any field; more and better placed words score higher, and of the places of one word
+    /// the best counts most. A word that no operation has stands for those that begin with it or are near: one letter
+    /// of four or more may differ, two of eight or more.
     fn query(&self, searcher: &Searcher, words: &str) -> Result<Option<BooleanQuery>, TantivyError> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for word in words::of_query(&self.tokenizer, words).iter().take(MAX_WORDS) {
+            let mut places: Vec<Box<dyn Query>> = Vec::new();
             let mut known = false;
-            for like in &word.like {
-                let weight = if *like == word.text { 1.0 } else { words::LIKE };
+            for (number, like) in word.like.iter().enumerate() {
+                let weight = if number == 0 { 1.0 } else { words::LIKE };
                 for (field, of_field) in &self.fields {
                     let term = Term::from_field_text(*field, like);
-                    if searcher.doc_freq(&term)? == 0 {
-                        continue;
+                    if searcher.doc_freq(&term)? > 0 {
+                        known |= number == 0;
+                        let exact = TermQuery::new(term, IndexRecordOption::WithFreqs);
+                        places.push(Box::new(BoostQuery::new(Box::new(exact), of_field * weight)));
                     }
-                    known |= *like == word.text;
-                    let exact = TermQuery::new(term, IndexRecordOption::WithFreqs);
-                    clauses
-                        .push((Occur::Should, Box::new(BoostQuery::new(Box::new(exact), of_field * weight))));
                 }
             }
-            if known {
-                continue;
+            if !known {
+                self.near(&word.like[0], &mut places);
             }
-            let distance = match word.text.chars().count() {
-                0..=3 => 0,
-                4..=7 => 1,
-                _ => 2,
-            };
-            for (field, weight) in &self.fields {
-                let term = Term::from_field_text(*field, &word.text);
-                if distance > 0 {
-                    let near = FuzzyTermQuery::new(term.clone(), distance, true);
-                    clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(near), weight * 0.3))));
-                }
-                let prefix = FuzzyTermQuery::new_prefix(term, 0, true);
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(prefix), weight * 0.2))));
-            }
+            clauses.push((Occur::Should, Box::new(DisjunctionMaxQuery::with_tie_breaker(places, TIE))));
         }
         Ok((!clauses.is_empty()).then(|| BooleanQuery::new(clauses)))
+    }
+
+    fn near(&self, word: &str, places: &mut Vec<Box<dyn Query>>) {
+        let distance = match word.chars().count() {
+            0..=3 => 0,
+            4..=7 => 1,
+            _ => 2,
+        };
+        for (field, weight) in &self.fields {
+            let term = Term::from_field_text(*field, word);
+            if distance > 0 {
+                let near = FuzzyTermQuery::new(term.clone(), distance, true);
+                places.push(Box::new(BoostQuery::new(Box::new(near), weight * 0.3)));
+            }
+            let prefix = FuzzyTermQuery::new_prefix(term, 0, true);
+            places.push(Box::new(BoostQuery::new(Box::new(prefix), weight * 0.2)));
+        }
     }
 }

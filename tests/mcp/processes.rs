@@ -69,7 +69,7 @@ async fn a_session_works_cancels_and_resumes_at_every_process() {
             // Ended at the other one.
             let message = here.calling(
                 "call",
-                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 600_000 } }),
+                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 60_000 } }),
             );
             let (answer, ()) = tokio::join!(here.send(&message), async {
                 until("it runs", PATIENCE, async || counts(&one).await == 1).await;

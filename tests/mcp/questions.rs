@@ -36,7 +36,7 @@ const QUESTIONS: [(&str, &str); 20] = [
     ("create a droplet on DigitalOcean", "digitalocean.Droplets.droplets_create"),
     ("add a DNS record to a DigitalOcean domain", "digitalocean.Domain-Records.domains_create_record"),
     ("read the logs of a kubernetes pod", "kubernetes.core_v1.readCoreV1NamespacedPodLog"),
-    ("delete a namespace of the kubernetes cluster", "kubernetes.core_v1.deleteCoreV1Namespace"),
+    ("delete a namespace in kubernetes", "kubernetes.core_v1.deleteCoreV1Namespace"),
     ("make a task in Asana", "asana.Tasks.createTask"),
     ("add followers to an Asana task", "asana.Tasks.addFollowersForTask"),
     (

@@ -65,7 +65,7 @@ async fn what_is_collected_is_bounded() {
         assert_eq!(collect(json!({ "to": 100 }), json!({})).await, (10, json!("items")));
         assert_eq!(collect(json!({ "to": 100 }), json!({ "items": 3 })).await, (3, json!("items")));
         assert_eq!(collect(json!({ "to": 100 }), json!({ "items": 5000 })).await, (10, json!("items")));
-        let slow = json!({ "to": 100, "everyMs": 600_000 });
+        let slow = json!({ "to": 100, "everyMs": 60_000 });
         assert_eq!(collect(slow.clone(), json!({ "seconds": 0.05 })).await, (0, json!("time")));
         assert_eq!(collect(slow, json!({ "seconds": 1e300 })).await, (0, json!("time")));
         until("the handlers are gone", PATIENCE, async || live(hub, "counts").await == 0).await;
@@ -106,7 +106,7 @@ async fn a_notification_cancels_in_revisions_with_sessions() {
             // One that is answered as a whole.
             let message = client.calling(
                 "call",
-                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 600_000 } }),
+                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 60_000 } }),
             );
             let (answer, ()) = tokio::join!(client.send(&message), async {
                 until("it runs", PATIENCE, async || live(hub, "counts").await == 1).await;
@@ -116,7 +116,7 @@ async fn a_notification_cancels_in_revisions_with_sessions() {
             // The end of the session ends what runs in it.
             let message = client.calling(
                 "call",
-                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 600_000 } }),
+                &json!({ "operationId": "kit.count", "input": { "to": 1, "everyMs": 60_000 } }),
             );
             let (answer, ()) = tokio::join!(client.send(&message), async {
                 until("it runs", PATIENCE, async || live(hub, "counts").await == 1).await;
