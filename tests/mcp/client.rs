@@ -167,6 +167,21 @@ impl Client {
     }
 }
 
+/// Checks that a POST was refused with this status, by an error of the protocol that has the problem as its data.
+#[track_caller]
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{answer:?}");
+    assert_eq!(answer.headers["content-type"], "application/json", "{answer:?}");
+    let error = &answer.json()["error"];
+    assert_eq!(error["data"]["code"], code, "{answer:?}");
+    assert_eq!(
+        error["data"]["requestId"].as_str(),
+        answer.headers["x-request-id"].to_str().ok(),
+        "{answer:?}"
+    );
+    assert!(error["code"].is_i64() && error["message"].is_string(), "{answer:?}");
+}
+
 /// The messages of an answer, whole or streamed.
 pub(crate) fn messages(body: &str) -> Vec<Value> {
     if let Ok(message) = serde_json::from_str(body) {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Client, refused};
 use crate::support::hub::{Answer, each_hub, each_hub_with};
 
 #[tokio::test]
@@ -12,13 +12,18 @@ async fn without_a_key_a_client_is_told_where_to_read_on() {
         let client = Client::new(hub);
         let message = client.message("tools/list", json!({}));
         for (key, method) in [("", Method::POST), ("", Method::GET), ("alk_nobody_00", Method::POST)] {
+            let is_post = method == Method::POST;
             let mut request = hub.client.request(method, &client.url).json(&message);
             if !key.is_empty() {
                 request = request.bearer_auth(key);
             }
-            let refused = Answer::of(request).await;
-            refused.problem(401, "ACCESS_DENIED");
-            let challenge = refused.headers["www-authenticate"].to_str().expect("text");
+            let answer = Answer::of(request).await;
+            if is_post {
+                refused(&answer, 401, "ACCESS_DENIED");
+            } else {
+                answer.problem(401, "ACCESS_DENIED");
+            }
+            let challenge = answer.headers["www-authenticate"].to_str().expect("text");
             let url = challenge.split("resource_metadata=\"").nth(1).and_then(|rest| rest.split('"').next());
             let url = url.expect("a URL");
             assert_eq!(url, format!("{}/.well-known/oauth-protected-resource/mcp", hub.url));
@@ -49,15 +54,15 @@ async fn names_and_pages_of_others_are_refused() {
         for host in ["hub.example.org", "hub.internal:8443", "localhost:1", "10.1.2.3:8080"] {
             send("host", host).await.ok();
         }
-        send("host", "evil.example").await.problem(403, "ACCESS_DENIED");
+        refused(&send("host", "evil.example").await, 403, "ACCESS_DENIED");
         for origin in ["https://app.example.org", "https://hub.example.org", "http://localhost:6274"] {
             send("origin", origin).await.ok();
         }
         for origin in ["https://evil.example", "null", "http://hub.example.org"] {
-            send("origin", origin).await.problem(403, "ACCESS_DENIED");
+            refused(&send("origin", origin).await, 403, "ACCESS_DENIED");
         }
-        let refused = Answer::of(hub.client.post(&client.url).json(&message)).await;
-        let challenge = refused.headers["www-authenticate"].to_str().expect("text");
+        let answer = Answer::of(hub.client.post(&client.url).json(&message)).await;
+        let challenge = answer.headers["www-authenticate"].to_str().expect("text");
         assert!(challenge.contains("https://hub.example.org/.well-known/"), "{challenge}");
     })
     .await;

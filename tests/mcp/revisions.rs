@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Client, NEWEST, OLDER, messages};
+use super::client::{Client, NEWEST, OLDER, messages, refused};
 use crate::support::hub::{Answer, each_hub};
 
 const FOUR: [&str; 4] = ["search", "schema", "call", "batch"];
@@ -36,10 +36,10 @@ async fn older_revisions_begin_with_initialize_and_have_sessions() {
             assert!(listed.get("ttlMs").is_none() && listed.get("resultType").is_none(), "{listed}");
             // A session is of use with its key alone.
             let other = Client { key: hub.key(&["kit:use"]).await, ..Client::older(hub, version).await };
-            other.send(&other.message("ping", json!({}))).await.problem(404, "NOT_FOUND");
+            refused(&other.send(&other.message("ping", json!({}))).await, 404, "NOT_FOUND");
             let made_up = Client { session: Some("A".repeat(43)), ..Client::new(hub) };
             let made_up = Client { version, ..made_up };
-            made_up.send(&made_up.message("ping", json!({}))).await.problem(404, "NOT_FOUND");
+            refused(&made_up.send(&made_up.message("ping", json!({}))).await, 404, "NOT_FOUND");
             assert_eq!(Answer::of(client.request(Method::DELETE, None)).await.status, 204);
         }
     })
@@ -150,13 +150,13 @@ async fn what_is_no_message_is_refused_in_words() {
         let wrong = json!({ "id": 1, "method": "tools/call" });
         assert_eq!(client.send(&wrong).await.json()["error"]["code"], -32600);
         let answer = client.send(&json!({ "jsonrpc": "2.0", "id": 7, "result": {} })).await;
-        answer.problem(400, "BAD_REQUEST");
+        refused(&answer, 400, "BAD_REQUEST");
         let empty = Answer::of(client.request(Method::POST, Some(&json!({}))).body("")).await;
-        empty.problem(400, "BAD_REQUEST");
+        refused(&empty, 400, "BAD_REQUEST");
         let text = client.request(Method::POST, None).header("content-type", "text/plain").body("{}");
-        Answer::of(text).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
+        refused(&Answer::of(text).await, 415, "UNSUPPORTED_MEDIA_TYPE");
         let large = client.calling("kit_echo", &json!({ "text": "x".repeat(3 << 20) }));
-        client.send(&large).await.problem(413, "PAYLOAD_TOO_LARGE");
+        refused(&client.send(&large).await, 413, "PAYLOAD_TOO_LARGE");
         assert!(messages(&client.send(&client.message("ping", json!({}))).await.body).len() == 1);
     })
     .await;

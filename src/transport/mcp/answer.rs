@@ -106,7 +106,11 @@ pub(super) fn error(id: Option<&RawValue>, code: i32, error: &CallError, request
         "id": id,
         "error": { "code": code, "message": error.message, "data": super::tools::problem(error, request_id) },
     });
-    json_answer(status, body.to_string().into())
+    let mut response = json_answer(status, body.to_string().into());
+    if let Some(seconds) = error.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// Whether a request was answered with a result.

@@ -359,7 +359,13 @@ impl poem::Endpoint for Endpoint {
             Err(error) => {
                 let origin = told::origin(&request, self.state.config.rate.proxies);
                 let error = refused(&self.state.engine, error, origin, &notes).await;
-                let mut response = problem::response(&error, id);
+                // Clients show what an error of the protocol says, and of anything else the status alone.
+                let mut response = match *request.method() {
+                    Method::POST => {
+                        answer::error(None, if error.status() < 500 { -32600 } else { -32603 }, &error, id)
+                    }
+                    _ => problem::response(&error, id),
+                };
                 let base = metadata::base(&self.state.config, request.uri(), request.headers());
                 metadata::challenge(&mut response, &base, &error);
                 response
