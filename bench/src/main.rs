@@ -2,6 +2,7 @@
 //! command and the results.
 
 mod drive;
+mod mcp;
 mod measure;
 mod servers;
 mod spokes;
@@ -57,9 +58,27 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         idle: usize,
     },
+    /// Compare calls of MCP tools with bare servers, and measure search among many operations
+    Mcp {
+        /// Only these: call, search
+        #[arg(long, value_delimiter = ',', default_value = "call,search")]
+        only: Vec<String>,
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 4)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// A Python that has the package `fastmcp`; without it that server is left out
+        #[arg(long)]
+        python: Option<std::path::PathBuf>,
+        /// Operations to search among
+        #[arg(long, default_value_t = 10_000)]
+        operations: usize,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, poem, axum or poem-websocket
+        /// hub, poem, axum, poem-websocket, rmcp or rmcp-sessions
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -71,6 +90,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
+        Command::Mcp { only, seconds, rounds, python, operations } => {
+            mcp::run(&only, seconds, rounds, python.as_deref(), operations)
+        }
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

@@ -50,11 +50,16 @@ pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
         "poem" => runtime.block_on(bare_poem()),
         "axum" => runtime.block_on(bare_axum()),
         "poem-websocket" => runtime.block_on(bare_websocket()),
-        other => Err(format!("{other}: not one of hub, hub-alone, poem, axum, poem-websocket").into()),
+        "rmcp" => runtime.block_on(crate::mcp::serve(false)),
+        "rmcp-sessions" => runtime.block_on(crate::mcp::serve(true)),
+        other => Err(format!(
+            "{other}: not one of hub, hub-alone, poem, axum, poem-websocket, rmcp, rmcp-sessions"
+        )
+        .into()),
     }
 }
 
-fn announce(address: impl std::fmt::Display) -> End {
+pub(crate) fn announce(address: impl std::fmt::Display) -> End {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     out.flush()?;

@@ -178,7 +178,7 @@ async fn a_key_that_ends_ends_its_streams() {
         };
         let mut events = open(&client, None).await;
         events.next().await.expect("the first event");
-        let id = issued["key"]["id"].as_str().or(issued["id"].as_str()).expect("an id");
+        let id = issued["key"]["id"].as_str().or_else(|| issued["id"].as_str()).expect("an id");
         let revoked = Answer::of(hub.request(Method::DELETE, &format!("/api/keys/{id}"))).await;
         assert!(revoked.status.is_success(), "{revoked:?}");
         assert!(events.next().await.is_none());

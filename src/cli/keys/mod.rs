@@ -112,7 +112,7 @@ pub(super) async fn run(global: &Global, args: KeysArgs) -> End {
             }
         }
         KeysCommand::Rotate { id, hub } => print::issued(&one(hub, "key.rotate", &id).await?, json)?,
-        KeysCommand::ResetAdmin { place } => reset::run(global, &place, json).await?,
+        KeysCommand::ResetAdmin { place } => Box::pin(reset::run(global, &place, json)).await?,
     }
     Ok(Exit::Done)
 }

@@ -137,6 +137,6 @@ pub(super) async fn message(foreign: Foreign) -> Option<Value> {
         return Some(value);
     }
     let text = String::from_utf8_lossy(&body);
-    let messages = text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?).ok());
-    messages.filter(|message: &Value| message.get("id").is_some_and(|id| !id.is_null())).last()
+    let mut messages = text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?).ok());
+    messages.rfind(|message: &Value| message.get("id").is_some_and(|id| !id.is_null()))
 }
