@@ -63,7 +63,8 @@ impl Index {
             ("title", 3.0, once),
             ("tags", 2.0, once),
             ("description", 1.5, often),
-            ("properties", 0.5, once),
+            ("input", 0.7, once),
+            ("output", 0.3, once),
         ];
         let fields = weights
             .iter()
@@ -133,7 +134,7 @@ impl Index {
         let words = Document::new(entry);
         let mut document = TantivyDocument::new();
         document.add_u64(self.key, key);
-        let texts = [words.id, words.title, words.tags, words.description, words.properties];
+        let texts = [words.id, words.title, words.tags, words.description, words.input, words.output];
         for ((field, _), text) in self.fields.iter().zip(texts) {
             document.add_text(*field, text);
         }
