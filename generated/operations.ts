@@ -16,6 +16,25 @@ export type CallProblem = {
   "message": string;
 };
 
+/** A value of the configuration that is another than before. */
+export type ConfigChange = {
+  /** The value that is or was in force; absent where there was none or it is secret. */
+  "from"?: unknown;
+  "key": string;
+  /** The value as it is written now; absent likewise. */
+  "to"?: unknown;
+};
+
+/** Why a configuration cannot be used. */
+export type ConfigProblem = {
+  /** File, line and column, or the variable or flag; absent where it is none of these. */
+  "at"?: string;
+  /** What would be right. */
+  "help": string;
+  "key"?: string;
+  "message": string;
+};
+
 /** ErrorDefinition */
 export type ErrorDefinition = {
   "code": string;
@@ -174,6 +193,8 @@ export type ResponseEnvelope = {
   "data": unknown;
   /** Its `source` says what else it has: `local` operationId and timestamp, `http` statusCode, headers and contentType, `mcp` isError and content. */
   "meta": {
+    /** True where it is the answer to an earlier call with the same idempotency key; otherwise absent. */
+    "replayed"?: boolean;
     "source": "local" | "http" | "mcp";
     [key: string]: unknown;
   };
@@ -336,6 +357,8 @@ export interface HubOperations {
       "results": Array<{
         "error"?: CallProblem;
         "output"?: ResponseEnvelope;
+        /** Whether it is the answer to an earlier call with the same idempotency key; absent where it is not. */
+        "replayed"?: boolean;
         "requestId": string;
       }>;
     };
@@ -435,6 +458,26 @@ export interface HubOperations {
       "spokeId": string;
     };
     errors: "SPOKE_ID_TAKEN" | "SPOKE_ID_FORBIDDEN";
+  };
+  /** Makes every process of the hub read its configuration again, and tells what came of it in the process that answers. What cannot change while a process runs counts after its next start. A configuration with faults changes nothing. */
+  "hub.reload": {
+    type: "mutation";
+    input: Record<string, never>;
+    output: {
+      /** What is different from now on. */
+      "changed": ConfigChange[];
+      /** The file that it has read. */
+      "file"?: string;
+      /** The process that answers. */
+      "nodeId": string;
+      /** Whether the other processes, if there are any, were told to do the same; false while they cannot be reached. What comes of it they say in their logs. */
+      "othersTold": boolean;
+      /** What is wrong; if anything is, nothing has changed. */
+      "problems": ConfigProblem[];
+      /** What will be different after a restart. */
+      "restart": ConfigChange[];
+    };
+    errors: never;
   };
   /** Gives the whole description of one operation, with the schemas of its input, output and errors. */
   "hub.schema": {

@@ -2,7 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::{bus::Bus, events::Events, keys::KeyStore, search::Index, spokes::Spokes, storage::Database};
+use crate::{
+    bus::Bus,
+    events::Events,
+    imports::Imports,
+    keys::KeyStore,
+    outbound::Outbound,
+    reload::{Others, Reloader},
+    search::Index,
+    spokes::Spokes,
+    storage::Database,
+    vault::Vault,
+};
 
 /// The hub's own state; handlers are implemented on it.
 pub struct Hub {
@@ -18,24 +29,80 @@ pub struct Hub {
     pub node_id: String,
     /// The log of events and its readers.
     pub events: Events,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes, which are to do so too.
+    pub others: Others,
+    /// Imported services.
+    pub imports: Imports,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// Seals secrets of others that the hub keeps.
+    pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
     /// Search index, made at the first search.
     pub(crate) index: OnceLock<Arc<Index>>,
 }
 
+/// The parts that a hub is made of, beside what it makes itself.
+pub struct Parts {
+    /// Everything that outlives the process.
+    pub database: Database,
+    /// Keys, with their cache.
+    pub keys: KeyStore,
+    /// Connected spokes.
+    pub spokes: Spokes,
+    /// The log of events and its readers.
+    pub events: Events,
+    /// What all processes hear.
+    pub bus: Arc<dyn Bus>,
+    /// Imported services.
+    pub imports: Imports,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// Seals secrets.
+    pub vault: Vault,
+    /// Id of this process.
+    pub node_id: String,
+    /// Reads the configuration again.
+    pub reloader: Reloader,
+    /// The other processes.
+    pub others: Others,
+}
+
 impl Hub {
-    /// A hub over this database.
+    /// A hub of these parts.
     #[must_use]
-    pub fn new(
-        database: Database,
-        keys: KeyStore,
-        spokes: Spokes,
-        events: Events,
-        bus: Arc<dyn Bus>,
-        node_id: String,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            database,
+            keys,
+            spokes,
+            events,
+            bus,
+            imports,
+            outbound,
+            vault,
+            node_id,
+            reloader,
+            others,
+        } = parts;
         let started_ms = alkhub_core::call::now_ms();
-        Self { database, keys, spokes, events, bus, node_id, started_ms, index: OnceLock::new() }
+        Self {
+            database,
+            keys,
+            spokes,
+            bus,
+            node_id,
+            events,
+            imports,
+            outbound,
+            vault,
+            reloader,
+            others,
+            started_ms,
+            index: OnceLock::new(),
+        }
     }
 }

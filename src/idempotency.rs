@@ -1,6 +1,12 @@
 //! Answers by idempotency key, kept in the database, and forgotten after a while.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use alkhub_core::{
     CallError,
@@ -26,7 +32,8 @@ const STEP: u64 = 500;
 #[derive(Clone)]
 pub struct KeptAnswers {
     database: Database,
-    terms: Terms,
+    /// Milliseconds.
+    keep: Arc<AtomicI64>,
     lease: Duration,
     sweep: Duration,
 }
@@ -40,15 +47,23 @@ impl KeptAnswers {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let kept = Self {
             database,
-            terms: Terms { keep: millis(settings.keep), lease: millis(settings.lease) },
+            keep: Arc::new(AtomicI64::new(millis(settings.keep))),
             lease: settings.lease,
             sweep: settings.keep.min(SWEEP),
         };
         tasks.spawn(stop.clone().run_until_cancelled_owned(kept.clone().keep_clean()));
         kept
+    }
+
+    /// Another time for answers to be kept, from now on; those that are kept already stay for as long as they had.
+    pub fn set_keep(&self, keep: Duration) {
+        self.keep.store(millis(keep), Ordering::Relaxed);
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { keep: self.keep.load(Ordering::Relaxed), lease: millis(self.lease) }
     }
 
     async fn keep_clean(self) {
@@ -68,18 +83,22 @@ impl KeptAnswers {
     }
 }
 
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 #[async_trait]
 impl Answers for KeptAnswers {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, CallError> {
-        stored::claim(&self.database, ticket, self.terms).await
+        stored::claim(&self.database, ticket, self.terms()).await
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<(), CallError> {
-        stored::renew(&self.database, ticket, self.terms).await
+        stored::renew(&self.database, ticket, self.terms()).await
     }
 
     async fn finish(&self, ticket: &Ticket, answer: &Kept) -> Result<(), CallError> {
-        stored::finish(&self.database, ticket, answer, self.terms).await
+        stored::finish(&self.database, ticket, answer, self.terms()).await
     }
 
     async fn release(&self, ticket: &Ticket) -> Result<(), CallError> {

@@ -129,7 +129,9 @@ fn spawn(
     data: &Path,
     variables: &[(&str, &str)],
 ) -> Result<(Child, String), Box<dyn std::error::Error>> {
-    let mut child = Command::new(std::env::current_exe()?)
+    // Another build of this program, where two are to be compared.
+    let program = std::env::var_os("ALKHUB_BENCH_SERVER").map(std::path::PathBuf::from);
+    let mut child = Command::new(program.map_or_else(std::env::current_exe, Ok)?)
         .args(["serve", kind, "--data"])
         .arg(data)
         .envs(variables.iter().copied())

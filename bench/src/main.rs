@@ -2,8 +2,10 @@
 //! command and the results.
 
 mod drive;
+mod events;
 mod mcp;
 mod measure;
+mod process;
 mod servers;
 mod spokes;
 mod startup;
@@ -76,6 +78,24 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         operations: usize,
     },
+    /// Compare the events' fan-out with Redis, and a change that is told of with one that is not
+    Events {
+        /// Only these: fanout, append
+        #[arg(long, value_delimiter = ',', default_value = "fanout,append")]
+        only: Vec<String>,
+        /// Readers of the fan-out; each takes a file descriptor here and one of the server
+        #[arg(long, default_value_t = 5000)]
+        readers: usize,
+        /// Events of a round of the fan-out
+        #[arg(long, default_value_t = 100)]
+        events: usize,
+        /// Seconds of each measurement of appending
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
         /// hub, poem, axum, poem-websocket, rmcp or rmcp-sessions
@@ -92,6 +112,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
         Command::Mcp { only, seconds, rounds, python, operations } => {
             mcp::run(&only, seconds, rounds, python.as_deref(), operations)
+        }
+        Command::Events { only, readers, events, seconds, rounds } => {
+            events::run(&only, (readers, events), seconds, rounds)
         }
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),

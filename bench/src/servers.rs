@@ -42,6 +42,9 @@ impl OperationSet for KitOperations {
 
 /// Serves one of them.
 pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
+    // As the hub's own program does, so that its memory is what it is there.
+    #[cfg(target_os = "linux")]
+    rustix::thread::disable_transparent_huge_pages(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match kind {
         "hub" => runtime.block_on(hub::<(HubOperations, KitOperations)>(data)),

@@ -2,7 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -110,6 +113,8 @@ pub(crate) struct CallInner {
     pub(crate) key: Option<IdempotencyKey>,
     /// Set once the call is the one that has the effect.
     pub(crate) ticket: OnceLock<Arc<Ticket>>,
+    /// It, or the call that it is a part of, was taken from an allowance.
+    pub(crate) charged: AtomicBool,
     pub(crate) notes: Option<Arc<Notes>>,
     pub(crate) engine: Engine,
 }
@@ -243,25 +248,32 @@ impl Call {
         self.inner.engine.call(entry, request).await
     }
 
-    /// Calls another operation in the place of this one: the caller's idempotency key is for that one, and what the
-    /// caller is told beside its answer is told of this one.
+    /// Calls another operation in the place of this one: the caller's idempotency key is for that one, what the
+    /// caller is told beside its answer is told of this one, and where this one cost nothing of the caller's allowance
+    /// that one does.
     ///
     /// # Errors
     /// What the other operation answers, or an infrastructure error.
     pub async fn pass_on(&self, operation_id: &str, input: impl Into<Input>) -> Result<Output, CallError> {
-        let mut request = self.child(input)?;
+        let mut request = self.in_place(input)?;
         request.key.clone_from(&self.inner.key);
         request.notes.clone_from(&self.inner.notes);
         let entry = self.inner.engine.find(operation_id, self.identity())?;
         self.inner.engine.call(entry, request).await
     }
 
-    /// Calls or subscribes, whichever the other operation offers.
+    fn in_place(&self, input: impl Into<Input>) -> Result<Request, CallError> {
+        let mut request = self.child(input)?;
+        request.counted = self.inner.charged.load(Ordering::Relaxed);
+        Ok(request)
+    }
+
+    /// Calls or subscribes, whichever the other operation offers, in the place of this one.
     ///
     /// # Errors
     /// What the other operation answers, or an infrastructure error.
     pub async fn dispatch(&self, operation_id: &str, input: impl Into<Input>) -> Result<Answer, CallError> {
-        let request = self.child(input)?;
+        let request = self.in_place(input)?;
         let entry = self.inner.engine.find(operation_id, self.identity())?;
         self.inner.engine.dispatch(entry, request).await
     }

@@ -28,6 +28,8 @@ pub mod codes {
     pub const TIMEOUT: &str = "TIMEOUT";
     pub const IDEMPOTENCY_KEY_REUSED: &str = "IDEMPOTENCY_KEY_REUSED";
     pub const IDEMPOTENCY_UNKNOWN_OUTCOME: &str = "IDEMPOTENCY_UNKNOWN_OUTCOME";
+    pub const OUTBOUND_REFUSED: &str = "OUTBOUND_REFUSED";
+    pub const NO_MASTER_KEY: &str = "NO_MASTER_KEY";
 }
 
 /// One violation of an input schema.
@@ -165,7 +167,7 @@ impl CallError {
         match &*self.code {
             codes::BAD_REQUEST => 400,
             codes::ACCESS_DENIED if self.unauthenticated => 401,
-            codes::ACCESS_DENIED => 403,
+            codes::ACCESS_DENIED | codes::OUTBOUND_REFUSED => 403,
             codes::OPERATION_NOT_FOUND | codes::NOT_FOUND => 404,
             codes::METHOD_NOT_ALLOWED => 405,
             codes::REQUEST_TIMEOUT => 408,
@@ -175,6 +177,7 @@ impl CallError {
             codes::VALIDATION_ERROR | codes::IDEMPOTENCY_KEY_REUSED => 422,
             codes::RATE_LIMITED => 429,
             codes::ABORTED => 499,
+            codes::NO_MASTER_KEY => 501,
             codes::UNAVAILABLE => 503,
             codes::TIMEOUT => 504,
             _ => 500,

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 
-use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, stream::BoxStream};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Call, CallError, spec::Descriptor};
+use crate::{
+    Call, CallError,
+    engine::{Output, handler::json},
+    spec::Descriptor,
+};
 
 /// A declared operation. Implemented by the generated marker types, for example `project::Create`.
 pub trait Operation: Send + Sync + 'static {
@@ -64,4 +68,17 @@ pub trait Subscribe<O: Operation>: Send + Sync + 'static {
         cx: &Call,
         input: O::Input,
     ) -> impl Future<Output = Result<ItemStream<O::Output, O::Error>, O::Error>> + Send;
+
+    /// The same stream as texts. Whoever gives one item to many callers provides this, and makes its text once.
+    fn texts(
+        &self,
+        cx: &Call,
+        input: O::Input,
+    ) -> impl Future<Output = Result<impl Stream<Item = Result<Output, O::Error>> + Send + 'static, O::Error>> + Send
+    {
+        async move {
+            let items = self.subscribe(cx, input).await?;
+            Ok(items.map(|item| Ok(json(&item?)?)))
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use async_trait::async_trait;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use crate::{CallError, error::codes};
@@ -60,11 +60,11 @@ impl Standing {
     }
 }
 
-/// Counts calls. One that many processes share may have to ask elsewhere, hence asynchronous.
-#[async_trait]
+/// Counts calls.
 pub trait RateLimiter: Send + Sync {
-    /// Takes from an allowance; `None` where nothing limits this.
-    async fn take(&self, who: Who<'_>, what: Taking<'_>) -> Option<Standing>;
+    /// Takes from an allowance; `None`, and at once, where nothing limits this. What many processes share may have to
+    /// be asked for elsewhere, hence the future.
+    fn take<'a>(&'a self, who: Who<'a>, what: Taking<'a>) -> Option<BoxFuture<'a, Standing>>;
 }
 
 /// What a transport may tell its client beside the answer.

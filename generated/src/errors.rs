@@ -21,6 +21,8 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     EXECUTION_ERROR,
     UNKNOWN_ERROR,
     UNAVAILABLE,
+    OUTBOUND_REFUSED,
+    NO_MASTER_KEY,
     TIMEOUT,
     PROJECT_EXISTS,
     PROJECT_NOT_FOUND,
@@ -178,6 +180,24 @@ pub const UNAVAILABLE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::Err
     code: "UNAVAILABLE",
     status: 503u16,
     description: "A component that the operation needs is away for the moment; Retry-After says when to try again.",
+    details: None,
+};
+
+/// The call would have the hub ask a server that it does not call, for example one of a private network.
+pub const OUTBOUND_REFUSED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "OUTBOUND_REFUSED",
+    status: 403u16,
+    description: "The call would have the hub ask a server that it does not call, for example one of a private network.",
+    details: Some(
+        r#"{"properties":{"host":{"type":"string"},"reason":{"type":"string"}},"type":"object"}"#,
+    ),
+};
+
+/// The hub has no master key to keep secrets with, or another one than they were sealed under.
+pub const NO_MASTER_KEY: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "NO_MASTER_KEY",
+    status: 501u16,
+    description: "The hub has no master key to keep secrets with, or another one than they were sealed under.",
     details: None,
 };
 

@@ -28,6 +28,7 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::hub::info::DESCRIPTOR,
     &self::hub::list::DESCRIPTOR,
     &self::hub::register::DESCRIPTOR,
+    &self::hub::reload::DESCRIPTOR,
     &self::hub::schema::DESCRIPTOR,
     &self::hub::search::DESCRIPTOR,
     &self::hub::subscribe::DESCRIPTOR,
@@ -61,6 +62,7 @@ where
     H: ::alkhub_core::Handle<self::hub::Info>,
     H: ::alkhub_core::Handle<self::hub::List>,
     H: ::alkhub_core::Handle<self::hub::Register>,
+    H: ::alkhub_core::Handle<self::hub::Reload>,
     H: ::alkhub_core::Handle<self::hub::Schema>,
     H: ::alkhub_core::Handle<self::hub::Search>,
     H: ::alkhub_core::Subscribe<self::hub::Subscribe>,
@@ -90,6 +92,7 @@ where
     registry.add_handler::<self::hub::Info, H>(hub);
     registry.add_handler::<self::hub::List, H>(hub);
     registry.add_handler::<self::hub::Register, H>(hub);
+    registry.add_handler::<self::hub::Reload, H>(hub);
     registry.add_handler::<self::hub::Schema, H>(hub);
     registry.add_handler::<self::hub::Search, H>(hub);
     registry.add_subscriber::<self::hub::Subscribe, H>(hub);
@@ -199,6 +202,7 @@ macro_rules! handlers {
             mod info;
             mod list;
             mod register;
+            mod reload;
             mod schema;
             mod search;
             mod subscribe;

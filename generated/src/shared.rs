@@ -48,6 +48,34 @@ pub struct CallProblem {
     pub message: String,
 }
 
+/// A value of the configuration that is another than before.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ConfigChange {
+    /// The value that is or was in force; absent where there was none or it is secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<::serde_json::Value>,
+    /// The property `key`.
+    pub key: String,
+    /// The value as it is written now; absent likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<::serde_json::Value>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ConfigProblem {
+    /// File, line and column, or the variable or flag; absent where it is none of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What would be right.
+    pub help: String,
+    /// The property `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The property `message`.
+    pub message: String,
+}
+
 /// The type `ErrorDefinition`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct ErrorDefinition {
@@ -504,6 +532,9 @@ pub struct ResponseEnvelope {
 /// Its `source` says what else it has: `local` operationId and timestamp, `http` statusCode, headers and contentType, `mcp` isError and content.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct ResponseEnvelopeMeta {
+    /// True where it is the answer to an earlier call with the same idempotency key; otherwise absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<bool>,
     /// The property `source`.
     pub source: ResponseEnvelopeMetaSource,
     /// The property `extra`.

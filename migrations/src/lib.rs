@@ -8,6 +8,8 @@ mod m20261125_000005_events;
 mod m20261125_000006_idempotency;
 mod m20261125_000007_nodes;
 mod m20261125_000008_spoke_homes;
+mod m20261125_000009_services;
+mod m20261125_000010_events_published;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +28,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_idempotency::Migration),
             Box::new(m20261125_000007_nodes::Migration),
             Box::new(m20261125_000008_spoke_homes::Migration),
+            Box::new(m20261125_000009_services::Migration),
+            Box::new(m20261125_000010_events_published::Migration),
         ]
     }
 }

@@ -13,6 +13,10 @@ pub struct Counters {
     pub dropped: IntCounter,
     /// Connections that were lost and made again.
     pub reconnects: IntCounter,
+    /// Steps asked of buckets that all processes share.
+    pub shared: IntCounter,
+    /// The same that could not be asked.
+    pub alone: IntCounter,
 }
 
 impl Counters {
@@ -32,13 +36,22 @@ impl Counters {
                 "alkhub_bus_reconnects_total",
                 "Connections to Redis that were lost and made again.",
             )?,
+            shared: IntCounter::new(
+                "alkhub_rate_shared_total",
+                "Calls counted in Redis, for all processes.",
+            )?,
+            alone: IntCounter::new(
+                "alkhub_rate_alone_total",
+                "Calls counted in this process alone, because Redis was away.",
+            )?,
         })
     }
 
     /// Each of them, to be registered.
     #[must_use]
     pub fn all(&self) -> Vec<Box<dyn Collector>> {
-        let all = [&self.published, &self.received, &self.dropped, &self.reconnects];
+        let all =
+            [&self.published, &self.received, &self.dropped, &self.reconnects, &self.shared, &self.alone];
         all.into_iter().map(|counter| Box::new(counter.clone()) as Box<dyn Collector>).collect()
     }
 }

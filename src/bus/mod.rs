@@ -2,6 +2,7 @@
 //! This folder alone knows Redis.
 
 mod address;
+mod buckets;
 mod counters;
 mod listeners;
 mod local;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use address::fault;
+pub use buckets::{Buckets, Level, buckets};
 pub use counters::Counters;
 pub use listeners::Subscription;
 pub use probe::{Probe, Trouble, probe};

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
+use alkhub_core::once::IdempotencyKey;
 use clap::Args;
 use futures::StreamExt;
 use serde_json::Value;
@@ -21,6 +22,7 @@ use crate::config::parse_duration;
   alkhub call project.create '{\"name\": \"hub\", \"repository\": \"https://git.example/hub\"}'
   alkhub call project.create @project.json
   generate | alkhub call project.create - --json | jq -r .id
+  alkhub call project.create @project.json --idempotency-key new
   alkhub call hub.watch        streams its items, one JSON value each, until Ctrl-C
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 access denied, 5 invalid input, 6 not found,
@@ -37,8 +39,26 @@ pub(super) struct CallArgs {
     /// How long to wait for the answer; a subscription may run as long as it likes
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     timeout: Duration,
+    /// A name for this one intention, so that the call may be repeated with it and has its effect once; `new` makes one
+    /// up and prints it to standard error
+    #[arg(long, value_name = "KEY|new", value_parser = key)]
+    idempotency_key: Option<Named>,
     #[command(flatten)]
     pub(super) format: Format,
+}
+
+/// An idempotency key, and whether it was made up here.
+#[derive(Clone, Debug)]
+struct Named {
+    key: IdempotencyKey,
+    made: bool,
+}
+
+fn key(text: &str) -> Result<Named, String> {
+    let made = text == "new";
+    let text = if made { uuid::Uuid::now_v7().to_string() } else { text.to_owned() };
+    let key = IdempotencyKey::new(&text).map_err(|error| error.message)?;
+    Ok(Named { key, made })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -52,12 +72,23 @@ pub(super) async fn run(args: CallArgs) -> End {
     let client = Client::new(args.hub)?;
     let indented = !args.format.json && output::for_people();
     if client.kind(&args.operation).await?.as_deref() == Some("subscription") {
+        if args.idempotency_key.is_some() {
+            return Err(Failure::usage(format!(
+                "{} is a subscription, and takes no idempotency key",
+                args.operation
+            )));
+        }
         let mut items = std::pin::pin!(client.subscribe(&args.operation, &input).await?);
         while let Some(item) = items.next().await {
             print(&item?, indented)?;
         }
     } else {
-        print(&client.call(&args.operation, &input, args.timeout).await?, indented)?;
+        if let Some(Named { key, made: true }) = &args.idempotency_key {
+            // Before the call: whoever is cut off needs it.
+            eprintln!("idempotency key: {}", key.as_str());
+        }
+        let key = args.idempotency_key.as_ref().map(|named| &named.key);
+        print(&client.call(&args.operation, &input, args.timeout, key).await?, indented)?;
     }
     Ok(Exit::Done)
 }

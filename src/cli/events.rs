@@ -11,7 +11,7 @@ use super::args::Format;
 use super::client::{Client, HubArgs};
 use super::exit::{Exit, Failure};
 use super::{End, output};
-use crate::events::types::POSITION;
+use crate::{events::types::POSITION, storage::pattern::Pattern};
 
 /// Pauses before the hub is tried again: the first, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -32,7 +32,7 @@ pub(super) struct EventsArgs {
     #[arg(long, short)]
     follow: bool,
     /// Only events of these types: `project.created`, `project.*`; may be repeated
-    #[arg(long = "type", value_name = "PATTERN")]
+    #[arg(long = "type", value_name = "PATTERN", value_parser = pattern)]
     types: Vec<String>,
     /// Only events about this
     #[arg(long, value_name = "ID")]
@@ -53,6 +53,13 @@ pub(super) struct EventsArgs {
     hub: HubArgs,
     #[command(flatten)]
     pub(super) format: Format,
+}
+
+fn pattern(text: &str) -> Result<String, &'static str> {
+    match Pattern::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("expected a type such as `project.created`, or `project.*`, or `*`"),
+    }
 }
 
 pub(super) async fn run(args: EventsArgs) -> End {
@@ -80,60 +87,96 @@ async fn last(client: &Client, mut asked: Map<String, Value>, count: u64, json: 
     let page = client.ask("event.list", &Value::Object(asked)).await?;
     let newest_first = page["items"].as_array().map_or(&[][..], Vec::as_slice);
     newest_first.iter().rev().try_for_each(|event| show(event, json))?;
+    if newest_first.is_empty() {
+        remark("no such events");
+    }
     Ok(Exit::Done)
 }
 
 async fn all(client: &Client, mut asked: Map<String, Value>, since: u64, json: bool) -> End {
     asked.insert("sinceSequence".to_owned(), json!(since));
     asked.insert("limit".to_owned(), json!(PAGE));
+    let mut none = true;
     loop {
         let page = client.ask("event.list", &Value::Object(asked.clone())).await?;
         let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
         items.iter().try_for_each(|event| show(event, json))?;
+        none &= items.is_empty();
         match page.get("nextCursor").filter(|cursor| cursor.is_string()) {
             Some(cursor) => asked.insert("cursor".to_owned(), cursor.clone()),
-            None => return Ok(Exit::Done),
+            None => {
+                if none {
+                    remark("no such events");
+                }
+                return Ok(Exit::Done);
+            }
         };
     }
 }
 
+/// Where following stands.
+struct Following {
+    since: Option<u64>,
+    json: bool,
+    begun: bool,
+    /// The last that was said of what went wrong; said once, however often it is tried.
+    wrong: Option<String>,
+}
+
 /// Follows, and resumes by itself as long as there is hope.
-async fn follow(client: &Client, mut asked: Map<String, Value>, mut since: Option<u64>, json: bool) -> End {
+async fn follow(client: &Client, mut asked: Map<String, Value>, since: Option<u64>, json: bool) -> End {
     let mut pause = AGAIN.0;
-    let mut begun = false;
+    let mut following = Following { since, json, begun: false, wrong: None };
     loop {
-        if let Some(since) = since {
+        if let Some(since) = following.since {
             asked.insert("since".to_owned(), json!(since));
         }
         let input = serde_json::value::to_raw_value(&asked);
         let input = input.map_err(|error| Failure::failed(error.to_string()))?;
-        let before = since;
-        let read = read(client, &input, &mut since, json).await;
-        begun |= since != before;
-        if let Err(failure) = read {
+        let before = following.since;
+        if let Err(failure) = following.read(client, &input).await {
             // What was wrong from the beginning is not mended by trying.
-            if !begun || !passes(&failure) {
+            if !following.begun || !passes(&failure) {
                 return Err(failure);
             }
-            output::error_line(&format!("{}; resuming after {}", failure.message, since.unwrap_or_default()));
+            if following.wrong.as_ref() != Some(&failure.message) {
+                output::error_line(&format!("{}; trying again", failure.message));
+                following.wrong = Some(failure.message);
+            }
         }
-        pause = if since == before { (pause * 2).min(AGAIN.1) } else { AGAIN.0 };
+        pause = if following.since == before { (pause * 2).min(AGAIN.1) } else { AGAIN.0 };
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn read(client: &Client, input: &RawValue, since: &mut Option<u64>, json: bool) -> Result<(), Failure> {
-    let mut items = std::pin::pin!(client.subscribe("event.watch", input).await?);
-    while let Some(item) = items.next().await {
-        let event: Value = serde_json::from_str(item?.get())
-            .map_err(|error| Failure::failed(format!("the hub sent no event: {error}")))?;
-        if event["type"] != POSITION {
-            show(&event, json)?;
+impl Following {
+    async fn read(&mut self, client: &Client, input: &RawValue) -> Result<(), Failure> {
+        let items = client.subscribe("event.watch", input).await?;
+        if self.wrong.take().is_some() {
+            output::error_line(&format!("resuming after event {}", self.since.unwrap_or_default()));
         }
-        // Only now: what was not shown is asked for again.
-        *since = event["sequence"].as_u64().or(*since);
+        if !std::mem::replace(&mut self.begun, true) {
+            remark("following; Ctrl-C ends");
+        }
+        let mut items = std::pin::pin!(items);
+        while let Some(item) = items.next().await {
+            let event: Value = serde_json::from_str(item?.get())
+                .map_err(|error| Failure::failed(format!("the hub sent no event: {error}")))?;
+            if event["type"] != POSITION {
+                show(&event, self.json)?;
+            }
+            // Only now: what was not shown is asked for again.
+            self.since = event["sequence"].as_u64().or(self.since);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// For a person, who would wonder why there is nothing to see.
+fn remark(text: &str) {
+    if output::for_people() {
+        output::error_line(&output::paint_error(text, Style::new().dimmed()));
+    }
 }
 
 /// The connection is lost, the hub stops or is not well, or this reader was too slow: all may be better soon.

@@ -34,7 +34,8 @@ impl ServeArgs {
 }
 
 pub(super) fn run(global: &Global, args: &ServeArgs) -> End {
-    let loaded = config::load(&global.sources(args.flags()))?;
+    let sources = global.sources(args.flags());
+    let loaded = config::load(&sources)?;
     let telemetry = telemetry::init(&loaded.config).map_err(|error| Failure::failed(error.to_string()))?;
     if let Some(file) = &loaded.file {
         tracing::info!(file = %file.display(), "configuration read");
@@ -44,7 +45,7 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> End {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
-    let end = runtime.block_on(crate::server::run(loaded.config));
+    let end = runtime.block_on(crate::server::run(loaded.config, sources));
     // A blocking task that hangs (a disk that does not answer) must not keep a stopped hub alive.
     runtime.shutdown_timeout(grace);
     drop(telemetry);

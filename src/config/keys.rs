@@ -19,6 +19,8 @@ pub struct Key {
     pub expected: &'static str,
     set: fn(&mut Config, &Raw) -> bool,
     show: fn(&Config) -> Shown,
+    same: fn(&Config, &Config) -> bool,
+    copy: fn(&mut Config, &Config),
 }
 
 impl Key {
@@ -35,6 +37,16 @@ impl Key {
     #[must_use]
     pub fn show(&self, config: &Config) -> Shown {
         (self.show)(config)
+    }
+
+    /// Whether two configurations have the same value.
+    pub(super) fn is_same(&self, one: &Config, other: &Config) -> bool {
+        (self.same)(one, other)
+    }
+
+    /// Takes the value from another configuration.
+    pub(super) fn copy(&self, to: &mut Config, from: &Config) {
+        (self.copy)(to, from);
     }
 
     pub(super) fn set(&self, config: &mut Config, raw: &Raw, origin: &Origin) -> Result<(), Problem> {
@@ -65,26 +77,28 @@ fn expected<T: Value>(_: fn(&Config) -> &T) -> (&'static str, bool) {
 }
 
 macro_rules! key {
-    (@build $path:literal, $about:literal, $vars:expr, $in_file:expr, $expected:expr, $secret:expr, $set:expr, $show:expr) => {
-        Key { path: $path, about: $about, variables: $vars, in_file: $in_file, expected: $expected, secret: $secret, set: $set, show: $show }
+    (@build $path:literal, $about:literal, $vars:expr, $in_file:expr, $expected:expr, $secret:expr, $set:expr, $show:expr, $($field:ident).+) => {
+        Key { path: $path, about: $about, variables: $vars, in_file: $in_file, expected: $expected, secret: $secret, set: $set, show: $show,
+            same: |one, other| one.$($field).+ == other.$($field).+,
+            copy: |to, from| to.$($field).+.clone_from(&from.$($field).+) }
     };
     // A size in bytes.
     (size $path:literal = $($field:ident).+, $about:literal) => {
         key!(@build $path, $about, &[], true, Size::EXPECTED, false,
             |config, raw| Size::read(raw).map(|size| config.$($field).+ = size.0).is_some(),
-            |config| Size(config.$($field).+).show())
+            |config| Size(config.$($field).+).show(), $($field).+)
     };
     // A key that only the environment sets.
     (env $variable:literal $path:literal = $($field:ident).+, $about:literal) => {
         key!(@build $path, $about, &[$variable], false, expected(|config| &config.$($field).+).0, true,
             |config, raw| assign(&mut config.$($field).+, raw),
-            |config| config.$($field).+.show())
+            |config| config.$($field).+.show(), $($field).+)
     };
     ($path:literal = $($field:ident).+, $about:literal $(, $variable:literal)*) => {
         key!(@build $path, $about, &[$($variable),*], true,
             expected(|config| &config.$($field).+).0, expected(|config| &config.$($field).+).1,
             |config, raw| assign(&mut config.$($field).+, raw),
-            |config| config.$($field).+.show())
+            |config| config.$($field).+.show(), $($field).+)
     };
 }
 
@@ -203,6 +217,10 @@ pub fn all() -> Vec<Key> {
             "How many proxies before the hub append the client's address to `X-Forwarded-For`; with 0 that header is not believed."
         ),
         key!(
+            "rate.patience" = rate.patience,
+            "How long a call may wait for Redis to count it; after that the process counts by itself for a while."
+        ),
+        key!(
             "mcp.allowed_hosts" = mcp.allowed_hosts,
             "Host names by which MCP clients may reach the hub, besides IP addresses, `localhost` and that of `server.public_url`."
         ),
@@ -242,6 +260,23 @@ pub fn all() -> Vec<Key> {
             "events.patience" = events.patience,
             "How long a reader may leave events unread before it is ended and has to resume."
         ),
+        key!(
+            "outbound.allow" = outbound.allow,
+            "Addresses, networks and hosts beyond the public internet that requests which users cause may reach, such as `127.0.0.1:11434`, `10.1.0.0/16`, `*.corp.example`."
+        ),
+        key!(
+            "outbound.connect_timeout" = outbound.connect_timeout,
+            "Longest wait for a connection to another server."
+        ),
+        key!(
+            "outbound.read_timeout" = outbound.read_timeout,
+            "Longest silence of another server before and in the middle of an answer."
+        ),
+        key!(
+            "outbound.timeout" = outbound.timeout,
+            "Longest time of a whole request to another server, where it is no stream."
+        ),
+        key!(size "outbound.response_bytes" = outbound.response_bytes, "Largest answer of another server that is read into memory."),
         key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."
@@ -334,7 +369,7 @@ mod tests {
                 section = Some(of_key);
                 let title = if of_key.is_empty() { "Top level" } else { of_key };
                 text += &format!(
-                    "\n### {title}\n\n| key | default | variable | meaning |\n| --- | --- | --- | --- |\n"
+                    "\n### {title}\n\n| key | default | live | variable | meaning |\n| --- | --- | --- | --- | --- |\n"
                 );
             }
             let default = match key.show(&Config::default()) {
@@ -347,7 +382,8 @@ mod tests {
             if variables.is_empty() {
                 variables.push(format!("`{}`", key.variable()));
             }
-            text += &format!("| {path} | {default} | {} | {} |\n", variables.join(", "), key.about);
+            let live = if key.is_live() { "yes" } else { "" };
+            text += &format!("| {path} | {default} | {live} | {} | {} |\n", variables.join(", "), key.about);
         }
         text + "\n"
     }

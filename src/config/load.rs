@@ -43,6 +43,21 @@ impl Sources {
     pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
         Self { file, directory: Some(PathBuf::new()), variables: std::env::vars_os().collect(), flags }
     }
+
+    /// The file to read, and who named it: `--config`, `ALKHUB_CONFIG`, or nobody for `./alkhub.toml`, which need not be
+    /// there.
+    #[must_use]
+    pub fn path(&self) -> Option<(PathBuf, Option<Origin>)> {
+        let variable =
+            self.variables.iter().find(|(name, value)| name == "ALKHUB_CONFIG" && !value.is_empty());
+        match (&self.file, variable) {
+            (Some(path), _) => Some((path.clone(), Some(Origin::Flag { name: "--config".to_owned() }))),
+            (None, Some((_, value))) => {
+                Some((PathBuf::from(value), Some(Origin::Env { name: "ALKHUB_CONFIG".to_owned() })))
+            }
+            (None, None) => Some((self.directory.as_ref()?.join(DEFAULT_FILE), None)),
+        }
+    }
 }
 
 /// A configuration, and where each value of it came from.
@@ -67,6 +82,12 @@ impl Loaded {
             (key, shown, origin)
         };
         keys::all().into_iter().map(show).collect()
+    }
+
+    /// Keys whose value was written encrypted, and is not to be shown.
+    #[must_use]
+    pub fn encrypted(&self) -> &[&'static str] {
+        &self.encrypted
     }
 
     /// Where the value of a key came from.
@@ -137,17 +158,9 @@ struct State {
 }
 
 impl State {
-    /// The text of the file, looked up in the order: `--config`, `ALKHUB_CONFIG`, `./alkhub.toml`.
+    /// The text of the file.
     fn find_file(&mut self, sources: &Sources) -> Option<String> {
-        let variable =
-            sources.variables.iter().find(|(name, value)| name == "ALKHUB_CONFIG" && !value.is_empty());
-        let (path, named_by) = match (&sources.file, variable) {
-            (Some(path), _) => (path.clone(), Some(Origin::Flag { name: "--config".to_owned() })),
-            (None, Some((_, value))) => {
-                (PathBuf::from(value), Some(Origin::Env { name: "ALKHUB_CONFIG".to_owned() }))
-            }
-            (None, None) => (sources.directory.as_ref()?.join(DEFAULT_FILE), None),
-        };
+        let (path, named_by) = sources.path()?;
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 self.loaded.file = Some(path);

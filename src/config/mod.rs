@@ -7,8 +7,10 @@
 mod env;
 mod file;
 mod keys;
+mod live;
 mod load;
 mod mcp;
+mod outbound;
 mod problem;
 mod rules;
 mod secret;
@@ -18,8 +20,10 @@ mod value;
 
 pub use env::CLIENT_VARIABLES;
 pub use keys::{Key, all as keys};
+pub use live::{Change, Live};
 pub use load::{Flag, Loaded, Sources, examine, load};
 pub use mcp::Mcp;
+pub use outbound::Outbound;
 pub use problem::{Origin, Problem, Problems};
 pub use secret::Secret;
 pub use settings::*;

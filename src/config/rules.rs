@@ -32,6 +32,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("mcp.streams", config.mcp.streams, 1, "1 or more"),
         ("mcp.collect_items", config.mcp.collect_items, 1, "1 or more"),
         ("mcp.collect_bytes", config.mcp.collect_bytes, 1024, "1KiB or more"),
+        ("outbound.response_bytes", config.outbound.response_bytes, 1024, "1KiB or more"),
         ("database.max_connections", config.database.max_connections as usize, 1, "1 or more"),
     ] {
         check(key, value >= least, format!("{value} is too small"), right);
@@ -53,6 +54,10 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
         ("mcp.collect_for", config.mcp.collect_for),
+        ("rate.patience", config.rate.patience),
+        ("outbound.connect_timeout", config.outbound.connect_timeout),
+        ("outbound.read_timeout", config.outbound.read_timeout),
+        ("outbound.timeout", config.outbound.timeout),
     ] {
         let good = value >= Duration::from_millis(10);
         check(key, good, "it is too short for anything to succeed".into(), "10ms or more");

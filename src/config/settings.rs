@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Mcp, Secret};
+use super::{Mcp, Outbound, Secret};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -35,6 +35,8 @@ pub struct Config {
     pub mcp: Mcp,
     /// The log of events and its readers.
     pub events: Events,
+    /// Requests of the hub to other servers.
+    pub outbound: Outbound,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -67,6 +69,7 @@ impl Default for Config {
             idempotency: Idempotency::default(),
             mcp: Mcp::default(),
             events: Events::default(),
+            outbound: Outbound::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),
@@ -96,6 +99,12 @@ impl Config {
     pub fn bus_settings(&self) -> Option<crate::bus::Settings> {
         let url = self.redis.pubsub_url.as_ref().or(self.redis.url.as_ref())?;
         Some(self.redis.settings(url))
+    }
+
+    /// Where calls are counted for all processes; `None` where each does it by itself.
+    #[must_use]
+    pub fn bucket_settings(&self) -> Option<crate::bus::Settings> {
+        self.redis.url.as_ref().map(|url| self.redis.settings(url))
     }
 
     /// Bounds of a connection of the call protocol.
@@ -135,6 +144,15 @@ impl Config {
             },
             custom: self.events.custom.clone(),
             payload_bytes: self.events.payload_bytes,
+        }
+    }
+
+    /// Bounds of the engine.
+    #[must_use]
+    pub fn engine_limits(&self) -> alkhub_core::engine::Limits {
+        alkhub_core::engine::Limits {
+            call_timeout: self.limits.call_timeout,
+            calls_in_flight: self.limits.calls_in_flight,
         }
     }
 
@@ -346,12 +364,20 @@ pub struct Rate {
     pub operations: Vec<OperationQuota>,
     /// Proxies before the hub that append to `X-Forwarded-For`.
     pub proxies: u32,
+    /// How long a call waits for Redis to count it.
+    pub patience: Duration,
 }
 
 impl Default for Rate {
     fn default() -> Self {
         let anonymous = Quota { calls: 6000, window: Duration::from_secs(60) };
-        Self { key: Quota::OFF, anonymous, operations: Vec::new(), proxies: 0 }
+        Self {
+            key: Quota::OFF,
+            anonymous,
+            operations: Vec::new(),
+            proxies: 0,
+            patience: Duration::from_millis(100),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::units::{duration_text, parse_duration, parse_size, size_text};
 use super::{LogFormat, Secret};
+use crate::outbound::Allowed;
 use crate::rate::{OperationQuota, Quota};
 
 /// A value as it was written, before its type is known.
@@ -270,6 +271,18 @@ impl Value for Vec<OperationQuota> {
 
     fn read(raw: &Raw) -> Option<Self> {
         Vec::<String>::read(raw)?.iter().map(|limit| OperationQuota::parse(limit)).collect()
+    }
+
+    fn show(&self) -> Shown {
+        plain(self.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+}
+
+impl Value for Vec<Allowed> {
+    const EXPECTED: &'static str = "a list of addresses, networks or hosts, each with or without a port, such as `10.1.0.0/16`, `127.0.0.1:11434`, `*.corp.example`";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        Vec::<String>::read(raw)?.iter().map(|place| place.parse().ok()).collect()
     }
 
     fn show(&self) -> Shown {

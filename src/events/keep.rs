@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Events;
+use super::{Events, Settings};
 use crate::storage::retention::{self, STEP};
 
 /// Pause between two steps, for others to write in.
@@ -12,15 +12,16 @@ impl Events {
     pub(super) async fn keep(self) {
         let inner = &self.inner;
         loop {
-            match retention::shorten(&inner.database, inner.settings.keep).await {
+            let Settings { keep, sweep, .. } = *inner.settings.load_full();
+            match retention::shorten(&inner.database, keep).await {
                 Ok(deleted) => {
                     inner.signs.deleted.inc_by(deleted);
-                    let pause = if deleted >= STEP { PAUSE } else { inner.settings.sweep };
+                    let pause = if deleted >= STEP { PAUSE } else { sweep };
                     tokio::time::sleep(pause).await;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "old events were not deleted yet");
-                    tokio::time::sleep(inner.settings.sweep).await;
+                    tokio::time::sleep(sweep).await;
                 }
             }
         }

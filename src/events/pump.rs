@@ -1,11 +1,11 @@
 //! The relay and the tail: numbers what is committed, and gives what is numbered to this process's readers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
 
 use alkhub_core::CallError;
 use tokio::time::timeout;
 
-use super::Events;
+use super::{Events, Told};
 use crate::storage::{
     events::{self, Filter},
     outbox,
@@ -13,23 +13,26 @@ use crate::storage::{
 
 /// Most events that are numbered in one transaction, and that are read at once.
 const BATCH: u32 = 1000;
-/// Pause after numbering: the first event after a silence is numbered at once, and a crowd of them together, because
-/// numbering is a transaction that writers have to wait for.
-const BREATH: Duration = Duration::from_millis(10);
+/// Shortest and longest pause after numbering: the first event after a silence is numbered at once, and a crowd of them
+/// together, because numbering is a transaction that writers have to wait for.
+const BREATH: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+/// In between the pause is so many times as long as numbering took, so that it has a fifth of the disk at the most.
+const SHARE: u32 = 4;
 /// Longest pause after failures in a row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Events {
     /// Works whenever it is woken, and now and then by itself.
     pub(super) async fn pump(self) {
-        let (inner, poll) = (&self.inner, self.inner.settings.poll);
+        let (inner, poll) = (&self.inner, self.inner.settings.load().poll);
         let mut pause = poll;
         loop {
+            let begun = Instant::now();
             match self.turn().await {
                 Ok(numbered) => {
                     pause = poll;
                     if numbered > 0 {
-                        tokio::time::sleep(BREATH).await;
+                        tokio::time::sleep((begun.elapsed() * SHARE).clamp(BREATH.0, BREATH.1)).await;
                     }
                 }
                 Err(error) => {
@@ -57,7 +60,9 @@ impl Events {
         self.show(waiting);
         if waiting.events > 0 {
             loop {
-                let numbered = outbox::number(&inner.database, BATCH).await?;
+                let given = outbox::number(&inner.database, BATCH).await?;
+                inner.given.lock().add(given);
+                let numbered = given.count;
                 inner.signs.sequenced.inc_by(numbered);
                 all += numbered;
                 // Readers get each batch at once.
@@ -87,9 +92,10 @@ impl Events {
             last = batch.last().map_or(head, |event| event.sequence);
             // Before the ring: who listens to the ring and then reads this number hears of all that comes after it.
             inner.tail.send_replace(last);
+            inner.signs.lag.advance(last);
             for event in batch {
                 // Nobody reads just now: fine.
-                let _ = inner.ring.send(Arc::new(event));
+                let _ = inner.ring.send(Told::new(event));
             }
         }
         inner.signs.sequence.set(last);
@@ -99,6 +105,6 @@ impl Events {
     #[expect(clippy::cast_precision_loss, reason = "a lag of millions of years may be inexact")]
     fn show(&self, waiting: outbox::Waiting) {
         self.inner.signs.backlog.set(waiting.events);
-        self.inner.signs.lag.set(waiting.oldest_ms as f64 / 1000.0);
+        self.inner.signs.relay_lag.set(waiting.oldest_ms as f64 / 1000.0);
     }
 }

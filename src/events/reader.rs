@@ -14,10 +14,13 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval_at},
 };
 
-use super::Events;
+use super::{Events, Told, lag::Place};
 use crate::{
     keys::{Admission, KeyStore, VerifyError},
-    storage::events::{self, Event, Filter},
+    storage::{
+        events::{self, Filter},
+        time::now_ms,
+    },
 };
 
 /// Events that are read from the database at once.
@@ -31,7 +34,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug)]
 pub enum Item {
     /// An event.
-    Event(Arc<Event>),
+    Event(Arc<Told>),
     /// It has come so far, and there was nothing for it on the way.
     Position(i64),
 }
@@ -57,14 +60,16 @@ impl From<CallError> for Ended {
 pub struct Reader {
     events: Events,
     filter: Filter,
-    ring: Receiver<Arc<Event>>,
+    ring: Receiver<Arc<Told>>,
     /// Up to this number everything was handed out, or is not for this reader.
     last: i64,
     /// Up to this number everything was read: what is not handed out yet is in `queue`.
     read: i64,
     /// Up to this number the database has what is wanted.
     until: i64,
-    queue: VecDeque<Arc<Event>>,
+    queue: VecDeque<Arc<Told>>,
+    /// What came later than this came while it was there.
+    begun: i64,
     /// The last position that the reader knows of.
     told: Option<i64>,
     ticks: Interval,
@@ -72,8 +77,9 @@ pub struct Reader {
     guard: Option<Guard>,
 }
 
-/// Whether the key with which a reader came still works. Counts the reader, too.
+/// Whether the key with which a reader came still works. Counts the reader, and where it is, too.
 struct Guard {
+    place: Place,
     keys: KeyStore,
     admission: Admission,
     looked: Instant,
@@ -91,7 +97,8 @@ impl Guard {
         if self.looked.elapsed() < TRUST {
             return Ok(());
         }
-        match self.keys.still(&self.admission).await {
+        // Boxed, as what is rarely done: every reader would hold its future's room for good.
+        match Box::pin(self.keys.still(&self.admission)).await {
             Ok(_) => {
                 self.looked = Instant::now();
                 Ok(())
@@ -130,7 +137,8 @@ impl Events {
         let mut reader = self.open(filter, since).await?;
         let count = self.inner.signs.readers.clone();
         count.inc();
-        reader.guard = Some(Guard { keys: keys.clone(), admission, looked: Instant::now(), count });
+        let place = self.inner.signs.lag.join(reader.last);
+        reader.guard = Some(Guard { place, keys: keys.clone(), admission, looked: Instant::now(), count });
         Ok(reader)
     }
 
@@ -153,7 +161,7 @@ impl Events {
         }
         // The database's end, which may be a moment ahead of this process: what others can see already is not new.
         let last = since.unwrap_or(bounds.head);
-        let pause = self.inner.settings.position;
+        let pause = self.inner.settings.load().position;
         let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Reader {
@@ -164,6 +172,7 @@ impl Events {
             read: last,
             until: tail,
             queue: VecDeque::new(),
+            begun: bounds.head,
             told: since,
             ticks,
             handed: Instant::now(),
@@ -172,15 +181,15 @@ impl Events {
     }
 
     /// Hands everything from now on to a part of the hub itself, whatever happens to the database.
-    pub(super) async fn feed(self, to: impl Fn(&Event)) {
+    pub(super) async fn feed(self, to: impl Fn(&events::Event)) {
         let mut since = *self.inner.tail.borrow();
         loop {
             let ended = match self.open(Filter::everything(), Some(since)).await {
                 Ok(mut reader) => loop {
                     match reader.step().await {
-                        Ok(Item::Event(event)) => {
-                            to(&event);
-                            since = event.sequence;
+                        Ok(Item::Event(told)) => {
+                            to(&told.event);
+                            since = told.event.sequence;
                         }
                         Ok(Item::Position(position)) => since = position,
                         Err(ended) => break ended,
@@ -202,19 +211,30 @@ impl Reader {
     /// # Errors
     /// Why there will be none; after that there is none.
     pub async fn next(&mut self) -> Result<Item, Ended> {
-        let events = self.events.clone();
-        let waited = !self.queue.is_empty() || self.read < *events.inner.tail.borrow();
-        if waited && self.handed.elapsed() > events.inner.settings.patience {
-            events.inner.signs.behind.inc();
+        let inner = &self.events.inner;
+        let waited = !self.queue.is_empty() || self.read < *inner.tail.borrow();
+        if waited && self.handed.elapsed() > inner.settings.load().patience {
+            inner.signs.behind.inc();
             return Err(Ended::Behind(self.last));
         }
         let item = self.step().await?;
         // Also before a position: who may not read is not told either how busy it is.
         if let Some(guard) = &mut self.guard {
             guard.look().await?;
+            guard.place.took(self.last);
+            self.measure(&item);
         }
         self.handed = Instant::now();
         Ok(item)
+    }
+
+    fn measure(&self, item: &Item) {
+        if let Item::Event(told) = item
+            && told.event.sequence > self.begun
+        {
+            let took = u64::try_from(now_ms().saturating_sub(told.event.created_at)).unwrap_or(0);
+            self.events.inner.signs.delivery.observe(Duration::from_millis(took).as_secs_f64());
+        }
     }
 
     async fn step(&mut self) -> Result<Item, Ended> {
@@ -224,28 +244,29 @@ impl Reader {
             return Ok(Item::Position(self.last));
         }
         loop {
-            if let Some(event) = self.queue.pop_front() {
-                self.last = if self.queue.is_empty() { self.read } else { event.sequence };
-                self.told = Some(event.sequence);
-                return Ok(Item::Event(event));
+            if let Some(told) = self.queue.pop_front() {
+                let sequence = told.event.sequence;
+                self.last = if self.queue.is_empty() { self.read } else { sequence };
+                self.told = Some(sequence);
+                return Ok(Item::Event(told));
             }
             if self.read < self.until {
-                self.page().await?;
+                Box::pin(self.page()).await?;
                 continue;
             }
             tokio::select! {
                 biased;
                 received = self.ring.recv() => match received {
-                    Ok(event) if event.sequence <= self.read => {}
-                    Ok(event) if event.sequence == self.read + 1 => {
-                        self.read = event.sequence;
-                        self.last = event.sequence;
-                        if self.filter.fits(&event) {
-                            self.told = Some(event.sequence);
-                            return Ok(Item::Event(event));
+                    Ok(told) if told.event.sequence <= self.read => {}
+                    Ok(told) if told.event.sequence == self.read + 1 => {
+                        self.read += 1;
+                        self.last = self.read;
+                        if self.filter.fits(&told.event) {
+                            self.told = Some(self.read);
+                            return Ok(Item::Event(told));
                         }
                     }
-                    Ok(event) => self.missed(event.sequence),
+                    Ok(told) => self.missed(told.event.sequence),
                     Err(RecvError::Lagged(_)) => {
                         let tail = *self.events.inner.tail.borrow();
                         self.missed(tail);
@@ -286,7 +307,7 @@ impl Reader {
         if page.is_empty() {
             self.last = self.read;
         }
-        self.queue.extend(page.into_iter().map(Arc::new));
+        self.queue.extend(page.into_iter().map(Told::new));
         Ok(())
     }
 }

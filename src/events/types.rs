@@ -18,16 +18,10 @@ pub struct EventType {
     pub description: &'static str,
     /// The scope that a reader needs.
     pub scope: &'static str,
-    /// Whether it is in the log. A signal that is not is heard only by whoever listens at that moment.
-    pub logged: bool,
 }
 
 const fn logged(name: &'static str, scope: &'static str, description: &'static str) -> EventType {
-    EventType { name, description, scope, logged: true }
-}
-
-const fn signal(name: &'static str, scope: &'static str, description: &'static str) -> EventType {
-    EventType { name, description, scope, logged: false }
+    EventType { name, description, scope }
 }
 
 /// All of them.
@@ -38,8 +32,20 @@ pub const TYPES: &[EventType] = &[
     logged("key.created", "key:read", "A key was made; `id` is the key's. Nothing of its secret is told."),
     logged("key.revoked", "key:read", "A key was ended."),
     logged("key.rotated", "key:read", "A key got another secret."),
-    signal("spoke.connected", "spoke:read", "A spoke has registered."),
-    signal("spoke.disconnected", "spoke:read", "A spoke is gone."),
+    logged("service.added", "service:read", "A service was imported; `id` is its name."),
+    logged("service.updated", "service:read", "An imported service was changed."),
+    logged("service.removed", "service:read", "An imported service was taken away."),
+    logged(
+        "service.changed",
+        "service:read",
+        "An imported service describes its operations otherwise than it was approved.",
+    ),
+    logged(
+        "spoke.connected",
+        "spoke:read",
+        "A spoke has registered; `id` is empty. It takes the place of an older connection of this spoke.",
+    ),
+    logged("spoke.disconnected", "spoke:read", "A spoke is gone, and no newer connection has its place."),
 ];
 
 /// The types that exist here: the hub's, and those that callers may publish.
@@ -83,7 +89,7 @@ impl Types {
         if identity.is_admin() {
             return vec![Pattern::All];
         }
-        let own = TYPES.iter().filter(|own| own.logged && identity.has_scope(own.scope));
+        let own = TYPES.iter().filter(|own| identity.has_scope(own.scope));
         let own = own.map(|own| Pattern::Exactly(own.name.to_owned()));
         let custom = self.custom.iter().filter(|_| identity.has_scope(CUSTOM_SCOPE)).cloned();
         own.chain(custom).collect()

@@ -1,31 +1,29 @@
-//! How often callers may call, counted in this process.
+//! How often callers may call.
 //!
-//! Each pair of a limit and a caller has a bucket that fills evenly (GCRA): of it only the moment is kept at which it
-//! will be full. Buckets live in a cache of bounded size; one that was dropped begins full.
+//! Each pair of a limit and a caller has a bucket that fills evenly (GCRA). Processes that share a Redis take from the
+//! same buckets there; without one, and while it is away, each has its own.
 
+mod local;
 mod quota;
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    fmt::Write,
     net::{IpAddr, Ipv6Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
+    sync::Arc,
 };
 
 use alkhub_core::rate::{RateLimiter, Standing, Taking, Who};
-use async_trait::async_trait;
+use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
 use globset::GlobMatcher;
-use quick_cache::sync::Cache;
 
 pub use quota::{OperationQuota, Quota};
 
-use crate::config;
-
-/// Most buckets, about 100 bytes each.
-const BUCKETS: usize = 100_000;
+use self::local::Local;
+use crate::{
+    bus::{Buckets, Level},
+    config,
+};
 
 /// A limit that some calls are held to.
 struct Rule {
@@ -33,40 +31,36 @@ struct Rule {
     quota: Quota,
 }
 
-/// Counts calls in memory.
-pub struct Limiter {
-    key: Option<Rule>,
-    anonymous: Option<Rule>,
-    operations: Vec<(GlobMatcher, Rule)>,
-    buckets: Cache<u64, Arc<AtomicU64>>,
-    hasher: RandomState,
-    started: Instant,
+/// All limits.
+struct Rules {
+    key: Option<Arc<Rule>>,
+    anonymous: Option<Arc<Rule>>,
+    operations: Vec<(GlobMatcher, Arc<Rule>)>,
 }
 
-impl Limiter {
-    /// A limiter of these settings; `None` where they limit nothing.
-    #[must_use]
-    pub fn new(settings: &config::Rate) -> Option<Self> {
-        let rule =
-            |policy: &str, quota: Quota| (!quota.is_off()).then(|| Rule { policy: policy.into(), quota });
-        let operations = settings.operations.iter().filter_map(|limit| {
-            let quota = Rule { policy: limit.pattern().into(), quota: limit.quota() };
-            Some((limit.matcher()?, quota))
-        });
-        let limiter = Self {
-            key: rule("key", settings.key),
-            anonymous: rule("address", settings.anonymous),
+/// Counts calls.
+pub struct Limiter {
+    rules: ArcSwap<Rules>,
+    local: Local,
+    shared: Option<Arc<dyn Buckets>>,
+}
+
+impl Rules {
+    fn new(settings: &config::Rate) -> Self {
+        let rule = |policy: &str, quota: Quota| Arc::new(Rule { policy: policy.into(), quota });
+        let operations = settings
+            .operations
+            .iter()
+            .filter_map(|limit| Some((limit.matcher()?, rule(limit.pattern(), limit.quota()))));
+        Self {
+            key: (!settings.key.is_off()).then(|| rule("key", settings.key)),
+            anonymous: (!settings.anonymous.is_off()).then(|| rule("address", settings.anonymous)),
             operations: operations.collect(),
-            buckets: Cache::new(BUCKETS),
-            hasher: RandomState::new(),
-            started: Instant::now(),
-        };
-        let limits = limiter.key.is_some() || limiter.anonymous.is_some() || !limiter.operations.is_empty();
-        limits.then_some(limiter)
+        }
     }
 
     /// The limit that applies: the operation's own, else that of its caller.
-    fn rule(&self, who: Who<'_>, what: Taking<'_>) -> Option<&Rule> {
+    fn rule(&self, who: Who<'_>, what: Taking<'_>) -> Option<&Arc<Rule>> {
         let general = match who {
             Who::Key(_) => self.key.as_ref(),
             Who::Address(_) => self.anonymous.as_ref(),
@@ -79,49 +73,65 @@ impl Limiter {
         .filter(|rule| !rule.quota.is_off())
     }
 
-    fn own(&self, operation: &str) -> Option<&Rule> {
+    fn own(&self, operation: &str) -> Option<&Arc<Rule>> {
         self.operations.iter().find(|(pattern, _)| pattern.is_match(operation)).map(|(_, rule)| rule)
     }
+}
 
-    fn bucket(&self, rule: &Rule, who: Who<'_>) -> Arc<AtomicU64> {
-        // Seeded at random, so that nobody can look for two callers of one bucket.
-        let bucket = match who {
-            Who::Key(id) => self.hasher.hash_one((&rule.policy, "key", id)),
-            Who::Address(address) => self.hasher.hash_one((&rule.policy, "address", client(address))),
+impl Rule {
+    /// The name of a caller's bucket. The quota is a part of it: one that changes begins with full buckets.
+    fn bucket(&self, who: Who<'_>) -> String {
+        let (policy, calls, window) = (&self.policy, self.quota.calls, self.quota.window.as_secs());
+        let mut name = format!("{policy}:{calls}/{window}:");
+        // Writing to a string does not fail.
+        let _ = match who {
+            Who::Key(id) => write!(name, "key:{id}"),
+            Who::Address(address) => write!(name, "address:{}", client(address)),
         };
-        let made =
-            self.buckets.get_or_insert_with(&bucket, || Ok::<_, std::convert::Infallible>(Arc::default()));
-        match made {
-            Ok(bucket) => bucket,
-            Err(never) => match never {},
-        }
+        name
     }
 
-    fn stand(&self, rule: &Rule, who: Who<'_>) -> Standing {
-        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let bucket = self.bucket(rule, who);
-        let (mut full_at, mut retry_at) = (0, None);
-        // Nothing else is published by this number, so it needs no order with other memory.
-        let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
-            let taken = rule.quota.take(known, now);
-            (full_at, retry_at) = (taken.full_at, taken.retry_at);
-            retry_at.is_none().then_some(full_at)
-        });
+    fn standing(&self, level: Level) -> Standing {
+        let Quota { calls, window } = self.quota;
+        let retry_in = || (level.empty + self.quota.step()).saturating_sub(self.quota.nanos());
         Standing {
-            policy: rule.policy.clone(),
-            quota: rule.quota.calls,
-            window: rule.quota.window.as_secs(),
-            remaining: rule.quota.left(full_at, now),
-            reset: seconds(full_at.saturating_sub(now)),
-            retry_after: retry_at.map(|at| u32::try_from(seconds(at - now)).unwrap_or(u32::MAX).max(1)),
+            policy: self.policy.clone(),
+            quota: calls,
+            window: window.as_secs(),
+            remaining: self.quota.left(level.empty),
+            reset: seconds(level.empty),
+            retry_after: (!level.taken)
+                .then(|| u32::try_from(seconds(retry_in())).unwrap_or(u32::MAX).max(1)),
         }
     }
 }
 
-#[async_trait]
+impl Limiter {
+    /// A limiter of these settings, over buckets that others share, where there are any.
+    #[must_use]
+    pub fn new(settings: &config::Rate, shared: Option<Arc<dyn Buckets>>) -> Self {
+        Self { rules: ArcSwap::from_pointee(Rules::new(settings)), local: Local::default(), shared }
+    }
+
+    /// Other limits, for calls from now on.
+    pub fn set(&self, settings: &config::Rate) {
+        self.rules.store(Arc::new(Rules::new(settings)));
+    }
+
+    async fn stand(&self, rule: &Rule, who: Who<'_>) -> Standing {
+        let name = rule.bucket(who);
+        let shared = match &self.shared {
+            Some(shared) => shared.take(&name, rule.quota.step(), rule.quota.nanos()).await,
+            None => None,
+        };
+        rule.standing(shared.unwrap_or_else(|| self.local.take(&name, rule.quota)))
+    }
+}
+
 impl RateLimiter for Limiter {
-    async fn take(&self, who: Who<'_>, what: Taking<'_>) -> Option<Standing> {
-        self.rule(who, what).map(|rule| self.stand(rule, who))
+    fn take<'a>(&'a self, who: Who<'a>, what: Taking<'a>) -> Option<BoxFuture<'a, Standing>> {
+        let rule = self.rules.load().rule(who, what)?.clone();
+        Some(Box::pin(async move { self.stand(&rule, who).await }))
     }
 }
 
@@ -144,6 +154,8 @@ fn client(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     fn limiter(key: &str, operations: &[&str]) -> Limiter {
@@ -153,11 +165,23 @@ mod tests {
             operations: operations.iter().map(|text| OperationQuota::parse(text).expect("a rate")).collect(),
             ..Default::default()
         };
-        Limiter::new(&settings).expect("limits")
+        Limiter::new(&settings, None)
     }
 
     fn let_in(limiter: &Limiter, who: Who<'_>, what: Taking<'_>) -> Option<bool> {
-        limiter.rule(who, what).map(|rule| limiter.stand(rule, who).retry_after.is_none())
+        let standing = limiter.take(who, what)?.now_or_never().expect("nobody else is asked");
+        Some(standing.retry_after.is_none())
+    }
+
+    #[test]
+    fn other_limits_count_at_once_and_begin_anew() {
+        let limiter = limiter("1/1h", &[]);
+        let take = || let_in(&limiter, Who::Key("a"), Taking::Call("hub.info"));
+        assert_eq!((take(), take()), (Some(true), Some(false)));
+        limiter.set(&config::Rate { key: Quota::parse("2/1h").expect("a rate"), ..Default::default() });
+        assert_eq!((take(), take(), take()), (Some(true), Some(true), Some(false)));
+        limiter.set(&config::Rate::default());
+        assert_eq!(take(), None);
     }
 
     #[test]

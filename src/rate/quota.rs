@@ -4,7 +4,10 @@ use std::{fmt, time::Duration};
 
 use globset::GlobMatcher;
 
-use crate::config::{duration_text, parse_duration};
+use crate::{
+    bus::Level,
+    config::{duration_text, parse_duration},
+};
 
 /// So many calls in a window, at once or spread over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,14 +16,6 @@ pub struct Quota {
     pub calls: u64,
     /// The time in which so many are let in; whole seconds.
     pub window: Duration,
-}
-
-/// What came of taking a call.
-pub(super) struct Taken {
-    /// When the bucket will be full.
-    pub(super) full_at: u64,
-    /// When the call will be let in, where it is not now.
-    pub(super) retry_at: Option<u64>,
 }
 
 /// Longest window; a longer one would outlast most processes.
@@ -51,26 +46,24 @@ impl Quota {
         self.calls == 0
     }
 
-    /// Takes one call at this moment from a bucket that is full at another, both in nanoseconds.
-    pub(super) fn take(self, full_at: u64, now: u64) -> Taken {
-        let empty_for = full_at.max(now) + self.step() - now;
-        match empty_for.checked_sub(self.nanos()).filter(|excess| *excess > 0) {
-            Some(excess) => Taken { full_at, retry_at: Some(now + excess) },
-            None => Taken { full_at: now + empty_for, retry_at: None },
-        }
+    /// Takes one call from a bucket that will be full after so many nanoseconds.
+    pub(super) fn take(self, empty: u64) -> Level {
+        let after = empty + self.step();
+        if after > self.nanos() { Level { empty, taken: false } } else { Level { empty: after, taken: true } }
     }
 
     /// Calls that would be let in now.
-    pub(super) fn left(self, full_at: u64, now: u64) -> u64 {
-        self.nanos().saturating_sub(full_at.saturating_sub(now)) / self.step()
+    pub(super) fn left(self, empty: u64) -> u64 {
+        self.nanos().saturating_sub(empty) / self.step()
     }
 
-    fn nanos(self) -> u64 {
+    /// The window in nanoseconds.
+    pub(super) fn nanos(self) -> u64 {
         u64::try_from(self.window.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// The time in which one call comes back.
-    fn step(self) -> u64 {
+    /// The time in which one call comes back, in nanoseconds.
+    pub(super) fn step(self) -> u64 {
         (self.nanos() / self.calls.max(1)).max(1)
     }
 }
@@ -156,18 +149,16 @@ mod tests {
     #[test]
     fn a_bucket_empties_at_once_and_fills_evenly() {
         let quota = Quota::parse("4/8s").expect("a rate");
-        let mut full_at = 0;
-        let now = 100 * SECOND;
+        let mut empty = 0;
         for left in (0..4).rev() {
-            let taken = quota.take(full_at, now);
-            assert_eq!(taken.retry_at, None);
-            full_at = taken.full_at;
-            assert_eq!(quota.left(full_at, now), left);
+            let level = quota.take(empty);
+            assert!(level.taken);
+            empty = level.empty;
+            assert_eq!(quota.left(empty), left);
         }
-        let refused = quota.take(full_at, now);
-        assert_eq!((refused.full_at, refused.retry_at), (full_at, Some(now + 2 * SECOND)));
-        assert_eq!(quota.take(full_at, now + 2 * SECOND - 1).retry_at, Some(now + 2 * SECOND));
-        assert_eq!(quota.take(full_at, now + 2 * SECOND).retry_at, None);
-        assert_eq!(quota.left(full_at, now + 8 * SECOND), 4);
+        assert_eq!(quota.take(empty), Level { empty, taken: false });
+        assert!(!quota.take(empty - 2 * SECOND + 1).taken);
+        assert!(quota.take(empty - 2 * SECOND).taken);
+        assert_eq!(quota.left(empty - 8 * SECOND), 4);
     }
 }

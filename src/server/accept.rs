@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{Request as HyperRequest, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use poem::{
@@ -20,8 +20,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::stall::Impatient;
-use crate::config::Limits;
+use super::{
+    stall::Impatient,
+    streams::{Streams, Told},
+};
+use crate::config::{Limits, Live};
 
 /// Routes as the loop serves them.
 pub(super) type Routes = BoxEndpoint<'static, Response>;
@@ -34,14 +37,15 @@ const SMALLEST_BUFFER: usize = 8192;
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Routes,
-    limits: &Limits,
+    config: Live,
     stop: CancellationToken,
     grace: Duration,
 ) -> bool {
     let routes = Arc::new(routes);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let builder = builder(limits);
+    let places = Arc::new(Semaphore::new(config.load().limits.connections));
+    let mut current = config.full();
+    let mut builder = self::builder(&current.limits);
     loop {
         // A place first: beyond the limit, connections wait in the kernel's queue.
         let place = tokio::select! {
@@ -63,14 +67,19 @@ pub(super) async fn serve(
                 }
             },
         };
-        converse(&builder, &graceful, routes.clone(), stream, peer, (limits.write_timeout, place));
+        if !Arc::ptr_eq(&current, &config.load()) {
+            current = config.full();
+            builder = self::builder(&current.limits);
+        }
+        let patience = current.limits.write_timeout;
+        converse(&builder, &graceful, routes.clone(), stream, peer, (patience, place));
     }
     drop(listener);
     tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(limits: &Limits) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams { patience: limits.write_timeout });
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -89,7 +98,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 fn converse(
-    builder: &auto::Builder<TokioExecutor>,
+    builder: &auto::Builder<Streams>,
     graceful: &GracefulShutdown,
     routes: Arc<Routes>,
     stream: TcpStream,
@@ -104,10 +113,12 @@ fn converse(
     let local = LocalAddr(stream.local_addr().map_or_else(|_| Addr::custom("tcp", "unknown"), Addr::from));
     let service = service_fn(move |request: HyperRequest<Incoming>| {
         let (routes, local, remote) = (routes.clone(), local.clone(), remote.clone());
-        async move {
+        // Boxed, because the connection would keep the future's room for as long as an answer streams.
+        Box::pin(async move {
             let request = Request::from((request, local, remote, Scheme::HTTP));
-            Ok::<_, Infallible>(hyper::Response::from(routes.get_response(request).await))
-        }
+            let answer = hyper::Response::from(routes.get_response(request).await);
+            Ok::<_, Infallible>(answer.map(Told::new))
+        })
     });
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(Impatient::new(stream, patience)), service)

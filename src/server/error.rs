@@ -22,6 +22,9 @@ pub enum StartError {
     /// The first key cannot be made.
     #[error("cannot prepare the admin key: {0}")]
     Keys(String),
+    /// The master key cannot be read or made.
+    #[error("cannot prepare the master key: {0}")]
+    MasterKey(String),
     /// The configuration asks for something impossible.
     #[error("{0}\n`alkhub config check` shows where each value comes from")]
     Config(String),

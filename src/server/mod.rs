@@ -1,34 +1,38 @@
 //! A running hub: started from a configuration, stopped gracefully.
 
 mod accept;
+mod announce;
 mod error;
+mod follow;
 mod nudge;
+mod record;
 mod signal;
-mod spread;
 mod stall;
+mod streams;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use alkhub_core::{
-    Engine, Registry,
-    engine::{Limits as EngineLimits, Observer},
-    rate::RateLimiter,
-};
+use alkhub_core::{Engine, Registry, engine::Observer, once::Answers};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use error::StartError;
+use signal::Hangup;
 pub(crate) use signal::StopSignals;
 
+use self::{announce::Announcer, record::Record};
 use crate::{
     bus::{self, Reach},
     cluster::{self, Homes, Links},
-    config::Config,
+    config::{Config, Live, Sources},
     events::{self, Events},
-    hub::Hub,
+    hub::{Hub, Parts},
     idempotency::KeptAnswers,
+    imports::Imports,
     keys::{self, Bootstrap, KeyStore},
+    outbound::{Guard, Outbound},
     rate::Limiter,
+    reload::{self, Others, Reloader},
     spokes::Spokes,
     storage::Database,
     transport::{
@@ -36,6 +40,7 @@ use crate::{
         mcp,
         ws::Sockets,
     },
+    vault::Vault,
 };
 
 /// A hub that serves.
@@ -43,30 +48,41 @@ pub struct Server {
     address: SocketAddr,
     first_key: Option<String>,
     stop: CancellationToken,
-    /// Cancelled when the last spoke has left; signals of that still want to be spread.
+    /// Cancelled when the last spoke has left, which still wants to be written down.
     quiet: CancellationToken,
     serving: JoinHandle<bool>,
     tasks: TaskTracker,
     sockets: Sockets,
+    /// Where several processes work together.
+    homes: Option<Homes>,
+    record: Option<Record>,
+    announcer: Option<Announcer>,
     grace: Duration,
     engine: Engine,
     keys: KeyStore,
     events: Events,
     database: Database,
+    reloader: Reloader,
 }
 
 /// Longest that background tasks and connections to the database may take to end, each.
 const TIDY: Duration = Duration::from_secs(5);
+/// Longest that what was said last may take to get out, each.
+const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves the hub's own operations until a signal asks to stop.
+/// Serves the hub's own operations until a signal asks to stop. The configuration came from these sources, and is read
+/// again from there when the file changes, or when a signal or another process asks for it.
 ///
 /// # Errors
 /// What kept the hub from starting, and how to mend it.
-pub async fn run(config: Config) -> Result<(), StartError> {
+pub async fn run(config: Config, sources: Sources) -> Result<(), StartError> {
     // Before the hub says that it serves: whoever waits for that word may stop it at once.
     let mut signals = StopSignals::listen()
         .map_err(|error| StartError::Internal(format!("signals cannot be heard: {error}")))?;
-    let server = Server::start::<HubOperations>(config).await?;
+    let hangup = Hangup::listen()
+        .map_err(|error| StartError::Internal(format!("signals cannot be heard: {error}")))?;
+    let server = Server::start_from::<HubOperations>(config, Some(sources)).await?;
+    server.heed(hangup);
     // The one time that the key is shown, and not by way of the log.
     if let Some(key) = &server.first_key {
         say(&format!("alkhub made the first admin key. It is shown this once; keep it safe:\n\n  {key}\n"));
@@ -97,6 +113,17 @@ impl Server {
     /// # Errors
     /// What kept the hub from starting, and how to mend it.
     pub async fn start<S: OperationSet>(config: Config) -> Result<Self, StartError> {
+        Box::pin(Self::start_from::<S>(config, None)).await
+    }
+
+    /// The same with a configuration that can be read again.
+    ///
+    /// # Errors
+    /// What kept the hub from starting, and how to mend it.
+    pub async fn start_from<S: OperationSet>(
+        config: Config,
+        sources: Option<Sources>,
+    ) -> Result<Self, StartError> {
         // The port first: a second hub by mistake should fail before it touches the database.
         let listener = TcpListener::bind(config.server.listen)
             .await
@@ -135,36 +162,66 @@ impl Server {
         metrics.include(counters.all()).map_err(|error| StartError::Internal(error.to_string()))?;
         let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
             .map_err(StartError::Config)?;
-        spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
         nudge::start(&events, &bus, &tasks, &quiet).await;
         let heard = sockets.clone();
         events.each(&tasks, &quiet, move |event| heard.tell(event));
         let joined = cluster::join(&database, &spokes, &config.cluster, address, &tasks, &quiet).await;
         let node_id = joined.map_err(|error| StartError::Database(error.to_string()))?;
-        let hub = Arc::new(Hub::new(
-            database.clone(),
-            keys.clone(),
-            spokes.clone(),
-            events.clone(),
-            bus.clone(),
-            node_id.clone(),
-        ));
+        let vault = Vault::of(&config).map_err(StartError::MasterKey)?;
+        let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
+            .map_err(|error| StartError::Internal(error.to_string()))?;
+        let imports = Imports::default();
+        let live = Live::new(config);
+        let config = live.full();
+        let reloader = Reloader::new(live.clone(), sources);
+        let others = Others::start(&bus, &node_id, reloader.clone(), &tasks, &stop).await;
+        let hub = Arc::new(Hub::new(Parts {
+            database: database.clone(),
+            keys: keys.clone(),
+            spokes: spokes.clone(),
+            events: events.clone(),
+            bus: bus.clone(),
+            imports: imports.clone(),
+            outbound,
+            vault: vault.clone(),
+            node_id: node_id.clone(),
+            reloader: reloader.clone(),
+            others,
+        }));
         let mut registry = Registry::new();
         S::register(&hub, &mut registry);
-        let limits = EngineLimits {
-            call_timeout: config.limits.call_timeout,
-            calls_in_flight: config.limits.calls_in_flight,
-        };
+        let limits = config.engine_limits();
         let answers = KeptAnswers::start(database.clone(), &config.idempotency, &tasks, &stop);
-        let limiter = Limiter::new(&config.rate).map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
+        let shared = config.bucket_settings().map(|settings| {
+            bus::buckets(&settings, config.rate.patience, &counters, &tasks, &quiet)
+                .map_err(StartError::Config)
+        });
+        let limiter = Arc::new(Limiter::new(&config.rate, shared.transpose()?));
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
-        let engine = Engine::guarded(registry, limits, observers, Some(Arc::new(answers)), limiter);
+        let kept = Some(Arc::new(answers.clone()) as Arc<dyn Answers>);
+        let engine = Engine::guarded(registry, limits, observers, kept, Some(limiter.clone()));
+        let parts = follow::Parts {
+            engine: engine.clone(),
+            limiter,
+            answers,
+            events: events.clone(),
+            spokes: spokes.clone(),
+            sockets: sockets.clone(),
+        };
+        parts.follow(&live);
         // Where all that is said stays within the process, there are no others to speak with.
-        if bus.reach() != Reach::Local {
+        let (mut homes, mut record, mut announcer) = (None, None, None);
+        if bus.reach() == Reach::Local {
+            record = Some(Record::start(&spokes, &database, &tasks, &quiet));
+        } else {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
-            Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
+            let held = links.clone();
+            live.follow(move |config| held.set_limits(config.link_limits()));
+            announcer = Some(Announcer::start(&database, &events, &bus, &tasks, &quiet));
+            homes = Some(Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await);
         }
-        let config = Arc::new(config);
+        let connectors = Vec::new();
+        imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
         let state = HttpState {
             engine: engine.clone(),
             keys: keys.clone(),
@@ -172,7 +229,7 @@ impl Server {
             events: events.clone(),
             sockets: sockets.clone(),
             database: database.clone(),
-            config: config.clone(),
+            config: live.clone(),
             bus,
             metrics,
             stopping: stop.clone(),
@@ -182,8 +239,9 @@ impl Server {
         let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();
-            async move { accept::serve(listener, routes, &config.limits, stop, grace).await }
+            async move { accept::serve(listener, routes, live, stop, grace).await }
         });
+        tasks.spawn(stop.clone().run_until_cancelled_owned(reload::watch(reloader.clone())));
         tracing::info!(%address, "serving");
         Ok(Self {
             address,
@@ -193,12 +251,27 @@ impl Server {
             serving,
             tasks,
             sockets,
+            homes,
+            record,
+            announcer,
             grace,
             engine,
             keys,
             events,
             database,
+            reloader,
         })
+    }
+
+    /// Reads the configuration again whenever this signal comes, until the hub stops.
+    fn heed(&self, mut hangup: Hangup) {
+        let reloader = self.reloader.clone();
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(async move {
+            loop {
+                hangup.next().await;
+                reloader.reload("SIGHUP").await;
+            }
+        }));
     }
 
     /// Where the hub listens.
@@ -218,10 +291,26 @@ impl Server {
         self.stop.cancel();
         let begun = std::time::Instant::now();
         self.sockets.refuse_new();
-        // First the calls that came over HTTP: they may wait for spokes.
-        let finished = self.serving.await.unwrap_or(false);
+        let withdraw = async {
+            if let Some(homes) = &self.homes {
+                homes.withdraw().await;
+            }
+        };
+        // First the calls that came over HTTP, and those of other processes: they may wait for spokes.
+        let (served, ()) = tokio::join!(self.serving, withdraw);
+        let mut finished = served.unwrap_or(false);
+        if let Some(homes) = &self.homes {
+            let left = self.grace.saturating_sub(begun.elapsed());
+            finished &= timeout(left, homes.links().idle()).await.is_ok();
+        }
         let left = self.grace.saturating_sub(begun.elapsed());
         let finished = self.sockets.close(left).await && finished;
+        if let Some(homes) = &self.homes {
+            let _ = timeout(FAREWELL, homes.links().close()).await;
+        }
+        if let Some(record) = &self.record {
+            let _ = timeout(FAREWELL, record.flush()).await;
+        }
         // Calls with an idempotency key go on without their callers.
         let left = self.grace.saturating_sub(begun.elapsed());
         let idle = async {
@@ -230,9 +319,12 @@ impl Server {
             }
         };
         let finished = timeout(left.max(Duration::from_millis(50)), idle).await.is_ok() && finished;
-        self.quiet.cancel();
         // Nobody else may be there to number what was done last.
         let _ = timeout(TIDY, self.events.finish()).await;
+        if let Some(announcer) = &self.announcer {
+            let _ = timeout(FAREWELL, announcer.turn(true)).await;
+        }
+        self.quiet.cancel();
         self.keys.flush().await;
         self.tasks.close();
         for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {

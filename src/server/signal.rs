@@ -1,6 +1,6 @@
-//! The signals that ask the hub to stop.
+//! The signals that ask the hub to stop, and to read its configuration again.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,6 +21,31 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// SIGHUP, which asks for the configuration to be read again. At a terminal it means that the terminal is gone, and ends
+/// the hub as it does other programs.
+pub(crate) struct Hangup {
+    signal: Option<Signal>,
+}
+
+impl Hangup {
+    /// Begins to listen, but for a program at a terminal.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let signal = if io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { signal })
+    }
+
+    /// Ends at the next signal.
+    pub(crate) async fn next(&mut self) {
+        let came = match &mut self.signal {
+            Some(signal) => signal.recv().await.is_some(),
+            None => false,
+        };
+        if !came {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -16,6 +16,7 @@ mod pool;
 pub mod projects;
 mod receipt;
 pub mod retention;
+pub mod services;
 pub mod spoke_homes;
 pub mod time;
 

@@ -64,6 +64,36 @@ pub async fn create(
     repository: String,
     description: Option<String>,
 ) -> Result<Written, CallError> {
+    let Some((tx, project)) = begin(database, name, repository, description).await? else {
+        return Ok(Written::NameTaken);
+    };
+    finish(database, tx, receipt, "project.created", project).await
+}
+
+/// As [`create`], but tells nobody, which nothing may do in earnest: what an event costs is measured against it.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+#[doc(hidden)]
+pub async fn create_silently(
+    database: &Database,
+    name: String,
+    repository: String,
+) -> Result<Written, CallError> {
+    let Some((tx, project)) = begin(database, name, repository, None).await? else {
+        return Ok(Written::NameTaken);
+    };
+    within(tx.commit()).await?;
+    Ok(Written::Done(project))
+}
+
+/// A transaction in which a new project is written; `None` where the name is taken.
+async fn begin(
+    database: &Database,
+    name: String,
+    repository: String,
+    description: Option<String>,
+) -> Result<Option<(DatabaseTransaction, Project)>, CallError> {
     let now = now_ms();
     let project = Project {
         id: uuid::Uuid::now_v7().to_string(),
@@ -76,10 +106,7 @@ pub async fn create(
     };
     let tx = database.begin().await?;
     let insert = Entity::insert(ActiveModel::from(project.clone()));
-    if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
-        return Ok(Written::NameTaken);
-    }
-    finish(database, tx, receipt, "project.created", project).await
+    Ok(within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.map(|_| (tx, project)))
 }
 
 /// The project of this id.

@@ -21,13 +21,13 @@ const QUIET: [&str; 12] = [
 ];
 
 /// The filter of `log.filter`, with chatty libraries kept to warnings unless it names them.
-pub(super) fn of<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, String> {
+pub(super) fn of<S: Subscriber>(directives: &str) -> Result<Box<dyn Filter<S> + Send + Sync>, String> {
     let chosen = EnvFilter::builder().parse(directives).map_err(|error| error.to_string())?;
     let quiet: Vec<&'static str> = QUIET.into_iter().filter(|target| !directives.contains(target)).collect();
     let wanted = FilterFn::new(move |metadata| is_wanted(metadata, &quiet));
     // Without a word on it, every `log::trace!` of a library would come as far as here: several for each frame of a
     // WebSocket.
-    Ok(chosen.and(wanted.with_max_level_hint(Level::TRACE)))
+    Ok(chosen.and(wanted.with_max_level_hint(Level::TRACE)).boxed())
 }
 
 fn is_wanted(metadata: &Metadata<'_>, quiet: &[&str]) -> bool {

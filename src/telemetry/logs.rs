@@ -3,16 +3,22 @@
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
-use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, reload};
 
 use super::filter;
 use super::redact::Redacting;
 use crate::config::{Log, LogFormat};
 
-/// The layer that writes log lines.
-pub(super) fn layer<S, W>(log: &Log, writer: W) -> Result<Box<dyn Layer<S> + Send + Sync>, String>
+/// Puts another filter in the place of the one that counts.
+pub(super) type SetFilter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
+/// The layer that writes log lines, and how to change which.
+pub(super) fn layer<S, W>(
+    log: &Log,
+    writer: W,
+) -> Result<(Box<dyn Layer<S> + Send + Sync>, SetFilter), String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -26,8 +32,12 @@ where
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // A closed standard error must not bring the hub down: the layer would report the failed write to it, and panic.
     let lines = tracing_subscriber::fmt::layer().with_writer(Redacting(writer)).log_internal_errors(false);
-    let filter = filter::of(&log.filter)?;
-    Ok(if pretty {
+    let (filter, handle) = reload::Layer::new(filter::of::<S>(&log.filter)?);
+    let set = move |directives: &str| {
+        let filter = filter::of::<S>(directives)?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    };
+    let layer = if pretty {
         lines.compact().with_ansi(colour).with_filter(filter).boxed()
     } else {
         lines
@@ -37,7 +47,8 @@ where
             .with_span_list(false)
             .with_filter(filter)
             .boxed()
-    })
+    };
+    Ok((layer, Box::new(set)))
 }
 
 #[cfg(test)]
@@ -65,7 +76,7 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let log = Log { filter: filter.to_owned(), format };
-        let layer = layer(&log, move || writer.clone()).expect("a layer");
+        let (layer, _) = layer(&log, move || writer.clone()).expect("a layer");
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
         let bytes = lines.0.lock().expect("lock").clone();
         String::from_utf8(bytes).expect("UTF-8")

@@ -6,7 +6,7 @@ mod logs;
 mod redact;
 mod trace;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -39,10 +39,22 @@ pub struct Guard {
 pub fn init(config: &Config) -> Result<Guard, InitError> {
     let pipeline = export::Pipeline::start(&config.telemetry).map_err(InitError::Export)?;
     let spans = pipeline.as_ref().map(export::Pipeline::layer);
-    let lines = logs::layer(&config.log, Arc::new(std::io::stderr())).map_err(InitError::Filter)?;
+    let (lines, set) = logs::layer(&config.log, Arc::new(std::io::stderr())).map_err(InitError::Filter)?;
     tracing_subscriber::registry().with(lines).with(spans).try_init().map_err(|_| InitError::Twice)?;
+    let _ = FILTER.set(set);
     log_panics();
     Ok(Guard { _export: pipeline })
+}
+
+/// Set once, with the logging of the process.
+static FILTER: OnceLock<logs::SetFilter> = OnceLock::new();
+
+/// Puts another filter in force; nothing where this process does not log.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn set_filter(directives: &str) -> Result<(), String> {
+    FILTER.get().map_or(Ok(()), |set| set(directives))
 }
 
 /// A panic becomes one log line like any other, instead of bare text between JSON lines.

@@ -26,6 +26,26 @@ fn calls_print_data_and_take_input_in_each_form() {
 }
 
 #[test]
+fn a_call_may_be_repeated_under_its_key() {
+    let (place, project) = (Place::new(), r#"{"name":"one","repository":"https://git.example/one"}"#);
+    let hub = place.hub();
+    let create = |key: &str| {
+        place.run(&["call", "project.create", project, "--json", "--idempotency-key", key], &hub.as_admin())
+    };
+    let made = create("new").ends(0);
+    let key = made.err.lines().find_map(|line| line.strip_prefix("idempotency key: ")).expect("a key");
+    assert_eq!(create(key).ends(0).json(), made.json());
+    let another = create("new").ends(1);
+    assert!(another.err.contains("PROJECT_EXISTS"), "{}", another.err);
+    // Any visible letter, also those that a header has to escape.
+    create(r#""a\b"#).ends(1);
+    let said = create("two words").ends(2);
+    assert!(said.err.contains("visible ASCII"), "{}", said.err);
+    let watch = ["call", "hub.watch", r#"{"count":1}"#, "--idempotency-key", "new"];
+    assert!(place.run(&watch, &hub.as_admin()).ends(2).err.contains("subscription"));
+}
+
+#[test]
 fn each_failure_has_its_exit_code_and_its_words() {
     let place = Place::new();
     let hub = place.hub();

@@ -353,9 +353,17 @@ async fn metrics_tell_of_the_relay_and_of_readers() {
         reader.take(2).await;
         until("all are told", PATIENCE, async || {
             let page = hub.get("/metrics").await.body;
-            ["events_backlog 0", "events_relay_lag_seconds 0", "events_total 2", "event_readers 1"]
-                .iter()
-                .all(|line| page.contains(&format!("\nalkhub_{line}\n")))
+            let lines = [
+                "events_backlog 0",
+                "events_relay_lag_seconds 0",
+                "events_total 2",
+                "event_readers 1",
+                "event_readers_behind 0",
+                "event_reader_lag_events 0",
+                "event_reader_lag_seconds 0",
+            ];
+            lines.iter().all(|line| page.contains(&format!("\nalkhub_{line}\n")))
+                && !page.contains("alkhub_event_delivery_seconds_count 0\n")
         })
         .await;
         drop(reader);

@@ -13,5 +13,6 @@ mod projects;
 mod property;
 mod resilience;
 mod slow_readers;
+mod slow_streams;
 mod streams;
 mod tracing;

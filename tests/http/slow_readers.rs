@@ -26,7 +26,7 @@ async fn flood(hub: &TestHub) {
     }
 }
 
-async fn ended(hub: &TestHub, line: &str) -> bool {
+async fn says(hub: &TestHub, line: &str) -> bool {
     hub.get("/metrics").await.body.contains(&format!("\nalkhub_{line}\n"))
 }
 
@@ -48,6 +48,7 @@ async fn who_does_not_read_for_long_is_ended_with_a_code_and_resumes_without_a_l
         let mut reader = Reader::open(hub, ADMIN, "?since=0").await;
         let mut seen = numbers(&reader.take(1).await);
         flood(hub).await;
+        until("one is seen to be behind", PATIENCE, async || says(hub, "event_readers_behind 1").await).await;
         tokio::time::sleep(Duration::from_millis(400)).await;
         let behind = loop {
             let frame = reader.frame().await.expect("a word before the end");
@@ -65,7 +66,7 @@ async fn who_does_not_read_for_long_is_ended_with_a_code_and_resumes_without_a_l
         let left = usize::try_from(MANY + 1).expect("few") - seen.len();
         seen.extend(numbers(&reader.take(left).await));
         assert_eq!(seen, (1..=MANY + 1).collect::<Vec<_>>());
-        assert!(ended(hub, "event_readers_ended_total 1").await);
+        assert!(says(hub, "event_readers_ended_total 1").await);
     })
     .await;
 }
@@ -77,7 +78,7 @@ async fn a_connection_that_nobody_reads_is_closed() {
     each_hub_with(hasty, async |hub| {
         let mut socket = unread(hub).await;
         flood(hub).await;
-        until("its reader is gone", PATIENCE, async || ended(hub, "event_readers 0").await).await;
+        until("its reader is gone", PATIENCE, async || says(hub, "event_readers 0").await).await;
         // It gets what the system had taken, and an end.
         let mut left = Vec::new();
         let _reset = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut left)).await.expect("an end");

@@ -4,4 +4,6 @@ mod config;
 mod crash;
 mod once;
 mod rates;
+mod reload;
+mod shared;
 mod transports;

@@ -13,17 +13,17 @@ use crate::support::{
 };
 
 /// Windows are so long that no test sees one end.
-fn quota(calls: u64) -> Quota {
+pub(super) fn quota(calls: u64) -> Quota {
     Quota::parse(&format!("{calls}/20h")).expect("a rate")
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+pub(super) fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |value| value.to_str().expect("text"))
 }
 
 /// The item `r` of the field `RateLimit`.
 #[track_caller]
-fn remaining(answer: &Answer, policy: &str) -> u64 {
+pub(super) fn remaining(answer: &Answer, policy: &str) -> u64 {
     let value = header(answer, "ratelimit");
     let rest = value.strip_prefix(&format!("\"{policy}\";r=")).unwrap_or_else(|| panic!("{answer:?}"));
     let (left, reset) = rest.split_once(";t=").expect("a reset");
@@ -131,6 +131,40 @@ async fn a_batch_is_not_a_way_to_call_more_often() {
             let results = answer["results"].as_array().expect("results");
             let refused = results.iter().filter(|result| result["error"]["code"] == "RATE_LIMITED").count();
             assert_eq!(refused, 2, "{answer}");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_costs_nothing_does_not_make_what_it_calls_free() {
+    let limit = |text: &str| OperationQuota::parse(text).expect("a limit");
+    each_hub_with(
+        |config: &mut Config| {
+            config.rate.key = quota(6);
+            config.rate.operations = vec![limit("hub.*=off"), limit("kit.echo=1/20h")];
+        },
+        async |hub| {
+            let left = async || remaining(&hub.get("/api/projects").await, "key");
+            assert_eq!(left().await, 5);
+            let body = json!({ "operationId": "kit.live" });
+            let answer = hub.post("/api/call", body.clone()).await;
+            answer.ok();
+            assert_eq!(remaining(&answer, "key"), 4);
+            // A gateway in the gateway, and what has a quota of its own.
+            let nested = json!({ "operationId": "hub.call", "input": body });
+            assert_eq!(remaining(&hub.post("/api/call", nested).await, "key"), 3);
+            let echo = json!({ "operationId": "kit.echo", "input": { "text": "a" } });
+            assert_eq!(remaining(&hub.post("/api/call", echo.clone()).await, "kit.echo"), 0);
+            hub.post("/api/call", echo).await.problem(429, "RATE_LIMITED");
+            let answer = hub.post("/api/batch", json!({ "calls": [body, body] })).await;
+            assert_eq!(header(&answer, "ratelimit"), "");
+            assert_eq!(left().await, 0);
+            let refused = hub.post("/api/batch", json!({ "calls": [body] })).await.ok();
+            assert_eq!(refused["results"][0]["error"]["code"], "RATE_LIMITED", "{refused}");
+            hub.post("/api/call", body).await.problem(429, "RATE_LIMITED");
+            let ticks = json!({ "operationId": "hub.watch", "input": { "count": 1 } });
+            assert_eq!(hub.post("/api/subscribe", ticks).await.status, 200, "that is one of hub.*");
         },
     )
     .await;

@@ -17,6 +17,10 @@ async fn the_gateway_hands_the_key_to_the_operation() {
         let again = post(hub, "/api/call", "k", &call(&json!({}))).await;
         assert!(is_replayed(&again));
         assert_eq!(first.ok()["data"], again.ok()["data"]);
+        assert_eq!(
+            (&first.ok()["meta"]["replayed"], &again.ok()["meta"]["replayed"]),
+            (&Value::Null, &json!(true))
+        );
         // The key is that of the operation, by whichever way it is called.
         let route = post(hub, "/api/kit/spend", "k", &json!({})).await;
         assert_eq!(route.ok(), first.ok()["data"]);
@@ -42,9 +46,20 @@ async fn each_call_of_a_batch_has_its_own_key() {
         assert!(effect(0).is_string(), "{answer}");
         assert_eq!(effect(0), effect(1));
         assert_ne!(effect(0), effect(2));
+        let replayed = |number: usize| answer["results"][number]["replayed"] == true;
+        assert!(replayed(0) != replayed(1) && !replayed(2), "{answer}");
+        let shown = |number: usize| answer["results"][number]["output"]["meta"]["replayed"] == true;
+        assert_eq!((shown(0), shown(1)), (replayed(0), replayed(1)));
+        // Also a declared error is the answer to an earlier call.
+        let refused = [with("e", json!({ "how": "declared" }))];
+        for repetition in [Value::Null, json!(true)] {
+            let answer = hub.post("/api/batch", json!({ "calls": refused })).await.ok();
+            assert_eq!(answer["results"][0]["error"]["code"], "KIT_REFUSED");
+            assert_eq!(answer["results"][0]["replayed"], repetition, "{answer}");
+        }
         let answer = hub.post("/api/batch", json!({ "calls": calls[3..] })).await.ok();
         assert_eq!(answer["results"][0]["error"]["code"], "IDEMPOTENCY_KEY_REUSED");
-        assert_eq!(hub.get("/api/kit/live").await.ok()["spent"], 2);
+        assert_eq!(hub.get("/api/kit/live").await.ok()["spent"], 3);
     })
     .await;
 }
@@ -63,8 +78,11 @@ async fn the_call_protocol_has_it_in_the_metadata() {
         let again = ask("kit.spend", json!("k"), json!({})).await;
         assert!(first["output"]["data"]["effect"].is_string(), "{first}");
         assert_eq!(first["output"]["data"], again["output"]["data"]);
+        assert!(first["output"]["meta"]["replayed"].is_null(), "{first}");
+        assert_eq!(again["output"]["meta"]["replayed"], true, "{again}");
         let through = ask("hub.call", json!("k"), call(&json!({}))).await;
         assert_eq!(through["output"]["data"], first["output"]["data"], "{through}");
+        assert_eq!(through["output"]["meta"]["replayed"], true, "{through}");
         let other = ask("kit.spend", json!("k"), json!({ "note": 1 })).await;
         assert_eq!(other["code"], "IDEMPOTENCY_KEY_REUSED");
         for wrong in [json!(""), json!("a b"), json!(7)] {

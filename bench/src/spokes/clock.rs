@@ -11,7 +11,7 @@ use crate::drive::Load;
 
 /// Durations of calls, in microseconds, from when the warming up is over.
 #[derive(Clone)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     from: Instant,
     until: Instant,
     times: Rc<RefCell<Vec<u32>>>,
@@ -19,13 +19,13 @@ pub(super) struct Clock {
 
 impl Clock {
     /// A second to warm up, then so many to measure.
-    pub(super) fn new(seconds: u32) -> Self {
+    pub(crate) fn new(seconds: u32) -> Self {
         let from = Instant::now() + Duration::from_secs(1);
         Self { from, until: from + Duration::from_secs(seconds.into()), times: Rc::default() }
     }
 
     /// One caller: calls until the time is over.
-    pub(super) async fn drive(&self, mut call: impl AsyncFnMut() -> End) -> End {
+    pub(crate) async fn drive(&self, mut call: impl AsyncFnMut() -> End) -> End {
         loop {
             let begun = Instant::now();
             if begun >= self.until {
@@ -40,7 +40,7 @@ impl Clock {
     }
 
     /// What all callers together did.
-    pub(super) fn load(self) -> Load {
+    pub(crate) fn load(self) -> Load {
         let mut times = self.times.take();
         times.sort_unstable();
         let seconds = (self.until - self.from).as_secs_f64();

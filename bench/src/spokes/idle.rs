@@ -1,11 +1,14 @@
 //! Ten thousand spokes that only are there.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use futures::StreamExt;
 
 use super::{End, wire::Wire};
-use crate::drive::Served;
+use crate::{
+    drive::Served,
+    process::{cpu, resident},
+};
 
 /// Operations of each spoke.
 const OPERATIONS: usize = 10;
@@ -46,21 +49,4 @@ pub(super) async fn run(count: usize) -> End {
         100.0 * busy / WATCHED.as_secs_f64()
     );
     Ok(())
-}
-
-/// Resident kilobytes of a process.
-fn resident(pid: u32) -> End<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-/// Seconds that a process has had of a processor.
-fn cpu(pid: u32) -> End<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let rest = stat.rsplit(')').next().ok_or("no stat")?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    // utime and stime are fields 14 and 15 of proc(5); a tick is a hundredth of a second on Linux.
-    let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-    Ok(ticks / 100.0)
 }

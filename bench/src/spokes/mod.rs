@@ -1,7 +1,7 @@
 //! The call protocol under load.
 
 mod abort;
-mod clock;
+pub(crate) mod clock;
 mod echo;
 mod forward;
 mod idle;

@@ -58,7 +58,7 @@ fn declared<O: Operation>(error: O::Error) -> CallError {
     error
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Output, CallError> {
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<Output, CallError> {
     serde_json::to_vec(value)
         .map(|json| Output::data(Bytes::from(json)))
         .map_err(|error| CallError::internal(&error))
@@ -81,15 +81,8 @@ impl<O: Operation, H: Handle<O>> ErasedHandler for Local<O, H> {
 impl<O: Operation, H: Subscribe<O>> ErasedHandler for LocalStream<O, H> {
     async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
         let input = input.typed()?;
-        let items = self.hub.subscribe(call, input).await.map_err(declared::<O>)?;
-        Ok(Answer::Stream(
-            items
-                .map(|item| match item {
-                    Ok(item) => json(&item),
-                    Err(error) => Err(declared::<O>(error)),
-                })
-                .boxed(),
-        ))
+        let items = self.hub.texts(call, input).await.map_err(declared::<O>)?;
+        Ok(Answer::Stream(items.map(|item| item.map_err(declared::<O>)).boxed()))
     }
 }
 

@@ -69,7 +69,7 @@ impl Engine {
             if let Some(notes) = &call.inner.notes {
                 notes.replayed();
             }
-            return kept.map(|data| Answer::Once(Output::data(data)));
+            return kept.map(|data| Answer::Once(Output::replayed(data)));
         }
         let _set_once = call.inner.ticket.set(ticket.clone());
         let input = Unchecked::new(Input::Value(input), entry.validator()?);

@@ -9,7 +9,10 @@ mod run;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,7 @@ use uuid::Uuid;
 
 pub use input::{Input, Unchecked, parse, refuse_deep};
 pub use observe::{Observer, Outcome};
-pub use output::Output;
+pub use output::{Output, Shared};
 
 use crate::{
     CallError, Registry,
@@ -121,6 +124,30 @@ impl Default for Limits {
     }
 }
 
+/// The same, which may change while calls run. Each is read by itself, so none needs an order with other memory.
+struct Bounds {
+    call_timeout_ms: AtomicU64,
+    calls_in_flight: AtomicU64,
+}
+
+impl Bounds {
+    fn new(limits: Limits) -> Self {
+        let bounds = Self { call_timeout_ms: AtomicU64::new(0), calls_in_flight: AtomicU64::new(0) };
+        bounds.set(limits);
+        bounds
+    }
+
+    fn set(&self, limits: Limits) {
+        let millis = u64::try_from(limits.call_timeout.as_millis()).unwrap_or(u64::MAX);
+        self.call_timeout_ms.store(millis, Ordering::Relaxed);
+        self.calls_in_flight.store(limits.calls_in_flight, Ordering::Relaxed);
+    }
+
+    fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms.load(Ordering::Relaxed))
+    }
+}
+
 /// Subscriptions that may run for each query or mutation that may.
 const STREAMS: u64 = 8;
 
@@ -132,7 +159,7 @@ pub struct Engine {
 
 struct Inner {
     registry: Registry,
-    limits: Limits,
+    limits: Bounds,
     observers: Vec<Arc<dyn Observer>>,
     answers: Option<Arc<dyn Answers>>,
     limiter: Option<Arc<dyn RateLimiter>>,
@@ -159,9 +186,15 @@ impl Engine {
         limiter: Option<Arc<dyn RateLimiter>>,
     ) -> Self {
         let [running, streams, total] = [const { AtomicU64::new(0) }; 3];
+        let limits = Bounds::new(limits);
         Self {
             inner: Arc::new(Inner { registry, limits, observers, answers, limiter, running, streams, total }),
         }
+    }
+
+    /// Other bounds, for calls from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.limits.set(limits);
     }
 
     /// The operations.
@@ -173,14 +206,14 @@ impl Engine {
     /// Calls that run now.
     #[must_use]
     pub fn running(&self) -> u64 {
-        self.inner.running.load(std::sync::atomic::Ordering::Relaxed)
+        self.inner.running.load(Ordering::Relaxed)
     }
 
     /// Whether there are as many calls of a kind as there may be, with this one.
     fn is_full(&self, kind: crate::Kind) -> bool {
-        use std::sync::atomic::Ordering::Relaxed;
+        use Ordering::Relaxed;
         let (running, streams) = (self.inner.running.load(Relaxed), self.inner.streams.load(Relaxed));
-        let most = self.inner.limits.calls_in_flight;
+        let most = self.inner.limits.calls_in_flight.load(Relaxed);
         match kind {
             crate::Kind::Subscription => streams > most.saturating_mul(STREAMS),
             _ => running.saturating_sub(streams) > most,
@@ -190,17 +223,18 @@ impl Engine {
     /// Calls begun since the start.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.inner.total.load(std::sync::atomic::Ordering::Relaxed)
+        self.inner.total.load(Ordering::Relaxed)
     }
 
-    /// Takes one step from an allowance.
-    async fn count(&self, who: Who<'_>, what: Taking<'_>, notes: Option<&Notes>) -> Result<(), CallError> {
-        let Some(limiter) = &self.inner.limiter else { return Ok(()) };
-        let Some(standing) = limiter.take(who, what).await else { return Ok(()) };
+    /// Takes one step from an allowance; whether there is one.
+    async fn count(&self, who: Who<'_>, what: Taking<'_>, notes: Option<&Notes>) -> Result<bool, CallError> {
+        let Some(limiter) = &self.inner.limiter else { return Ok(false) };
+        let Some(standing) = limiter.take(who, what) else { return Ok(false) };
+        let standing = standing.await;
         if let Some(notes) = notes {
             notes.stands(&standing);
         }
-        standing.refusal().map_or(Ok(()), Err)
+        standing.refusal().map_or(Ok(true), Err)
     }
 
     /// Counts credentials that were not accepted against the address that they came from.
@@ -213,7 +247,7 @@ impl Engine {
         notes: Option<&Notes>,
     ) -> Result<(), CallError> {
         match origin {
-            Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await,
+            Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await.map(drop),
             None => Ok(()),
         }
     }

@@ -2,10 +2,19 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
-use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::BoxFuture,
+    stream::{BoxStream, CatchUnwind},
+};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -30,7 +39,7 @@ impl Engine {
         let own = match (entry.timeout(), entry.kind()) {
             (Some(timeout), _) => Some(Deadline::after(timeout)),
             (None, Kind::Subscription) => None,
-            (None, _) => Some(Deadline::after(self.inner.limits.call_timeout)),
+            (None, _) => Some(Deadline::after(self.inner.limits.call_timeout())),
         };
         let deadline = match (own, request.deadline) {
             (Some(own), Some(asked)) => Some(own.min(asked)),
@@ -55,6 +64,7 @@ impl Engine {
                 origin: request.origin,
                 key,
                 ticket: OnceLock::new(),
+                charged: AtomicBool::new(false),
                 notes: request.notes,
                 engine: self.clone(),
             }),
@@ -101,13 +111,15 @@ impl Engine {
         entry.access().check(entry.id(), call.identity())?;
         // Another process of this hub has counted what it passes on.
         let passed_on = call.peer().is_some_and(crate::Peer::is_same_hub);
+        let mut charged = counted || passed_on;
         if self.inner.limiter.is_some() && !passed_on {
             let who = call.identity().map(|identity| Who::Key(&identity.id));
             let what = if counted { Taking::Nested(entry.id()) } else { Taking::Call(entry.id()) };
             if let Some(who) = who.or_else(|| call.inner.origin.map(Who::Address)) {
-                self.count(who, what, call.inner.notes.as_deref()).await?;
+                charged |= self.count(who, what, call.inner.notes.as_deref()).await?;
             }
         }
+        call.inner.charged.store(charged, Ordering::Relaxed);
         if self.is_full(entry.kind()) {
             let mut error = CallError::new(
                 crate::error::codes::UNAVAILABLE,
@@ -187,38 +199,32 @@ fn watch(
         }
         .boxed()
     };
-    let state = Watched { items: AssertUnwindSafe(items).catch_unwind().boxed(), stop: Some(stop), running };
-    futures::stream::unfold(state, Watched::next).boxed()
+    Watched { items: AssertUnwindSafe(items).catch_unwind(), stop: Some(stop), running }.boxed()
 }
 
-type Caught = Result<Result<Output, CallError>, Box<dyn std::any::Any + Send>>;
-
-struct Watched<S: Stream<Item = Caught>> {
-    items: S,
-    /// `None` once the stream has ended with an error.
-    stop: Option<futures::future::BoxFuture<'static, CallError>>,
+struct Watched {
+    items: CatchUnwind<AssertUnwindSafe<BoxStream<'static, Result<Output, CallError>>>>,
+    /// `None` once the stream has ended.
+    stop: Option<BoxFuture<'static, CallError>>,
     running: Running,
 }
 
-impl<S: Stream<Item = Caught> + Unpin + Send> Watched<S> {
-    async fn next(mut self) -> Option<(Result<Output, CallError>, Self)> {
-        let stop = self.stop.as_mut()?;
-        let item = tokio::select! {
-            biased;
-            error = stop => Some(Err(error)),
-            item = self.items.next() => item.map(|caught| caught.unwrap_or_else(|panic| Err(panicked(&*panic)))),
+impl Stream for Watched {
+    type Item = Result<Output, CallError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stop) = &mut self.stop else { return Poll::Ready(None) };
+        let item = match stop.poll_unpin(cx) {
+            Poll::Ready(error) => Some(Err(error)),
+            Poll::Pending => ready!(self.items.poll_next_unpin(cx))
+                .map(|caught| caught.unwrap_or_else(|panic| Err(panicked(&*panic)))),
         };
-        match item {
-            None => {
-                self.running.end(Outcome::Completed);
-                None
-            }
-            Some(Ok(item)) => Some((Ok(item), self)),
-            Some(Err(error)) => {
-                self.running.end(Outcome::Failed(&error));
-                self.stop = None;
-                Some((Err(error), self))
-            }
+        match &item {
+            None => self.running.end(Outcome::Completed),
+            Some(Err(error)) => self.running.end(Outcome::Failed(error)),
+            Some(Ok(_)) => return Poll::Ready(item),
         }
+        self.stop = None;
+        Poll::Ready(item)
     }
 }

@@ -94,7 +94,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     any_error: true,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"input":{"description":"Input of the operation; an empty object where absent."},"operationId":{"maxLength":300,"minLength":1,"type":"string"}},"required":["operationId"],"type":"object"}"#,
-    output_schema: r##"{"$defs":{"ResponseEnvelope":{"additionalProperties":false,"description":"A result with where it came from.","properties":{"data":{"description":"The operation's output."},"meta":{"additionalProperties":true,"description":"Its `source` says what else it has: `local` operationId and timestamp, `http` statusCode, headers and contentType, `mcp` isError and content.","properties":{"source":{"enum":["local","http","mcp"],"type":"string"}},"required":["source"],"type":"object"}},"required":["data","meta"],"type":"object"}},"$ref":"#/$defs/ResponseEnvelope"}"##,
+    output_schema: r##"{"$defs":{"ResponseEnvelope":{"additionalProperties":false,"description":"A result with where it came from.","properties":{"data":{"description":"The operation's output."},"meta":{"additionalProperties":true,"description":"Its `source` says what else it has: `local` operationId and timestamp, `http` statusCode, headers and contentType, `mcp` isError and content.","properties":{"replayed":{"description":"True where it is the answer to an earlier call with the same idempotency key; otherwise absent.","type":"boolean"},"source":{"enum":["local","http","mcp"],"type":"string"}},"required":["source"],"type":"object"}},"required":["data","meta"],"type":"object"}},"$ref":"#/$defs/ResponseEnvelope"}"##,
     errors: &[],
     examples: &[
         ::alkhub_core::spec::ExampleSpec {

@@ -16,10 +16,15 @@ export interface CallOptions {
   parentRequestId?: string;
   /** Free data for the handler. */
   metadata?: Record<string, unknown>;
+  /**
+   * Names this one intention, 1 to 255 visible ASCII characters. A mutation that honours it has its effect once, however
+   * often it is called with the key; a repetition gets the first answer, and its envelope's `meta` says `replayed`.
+   */
+  idempotencyKey?: string;
 }
 
 /** What may be said of a subscription. */
-export interface SubscribeOptions extends Omit<CallOptions, "deadline"> {
+export interface SubscribeOptions extends Omit<CallOptions, "deadline" | "idempotencyKey"> {
   /** Most milliseconds between two items; then the stream fails with `TIMEOUT`. */
   idleTimeout?: number;
 }
@@ -188,9 +193,11 @@ function request(
   requestId: string,
   operationId: string,
   input: unknown,
-  { parentRequestId, metadata }: Pick<CallOptions, "parentRequestId" | "metadata">,
+  options: Pick<CallOptions, "parentRequestId" | "metadata" | "idempotencyKey">,
   more: object,
 ): object {
+  const { parentRequestId, idempotencyKey } = options;
+  const metadata = idempotencyKey === undefined ? options.metadata : { ...options.metadata, idempotencyKey };
   // What is undefined is left out of the JSON.
   return { requestId, operationId, input: input ?? {}, parentRequestId, metadata, ...more };
 }

@@ -1,5 +1,8 @@
 /** Where a result came from. */
-export type Meta =
+export type Meta = {
+  /** It is the answer to an earlier call with the same idempotency key. */
+  replayed?: boolean;
+} & (
   | { source: "local"; operationId: string; timestamp: number }
   | { source: "http"; statusCode: number; headers: Record<string, string>; contentType: string }
   | {
@@ -8,7 +11,8 @@ export type Meta =
       content: unknown[];
       structuredContent?: Record<string, unknown>;
       _meta?: Record<string, unknown>;
-    };
+    }
+);
 
 /** A result with where it came from. */
 export interface ResponseEnvelope<T = unknown> {

@@ -57,6 +57,23 @@ export const tests = {
     });
   },
 
+  async "repeats a call under its idempotency key"(hub) {
+    const offer = (spoke) =>
+      spoke.mutation({ namespace: "key", name: "told", description: "Tells its key.", inputSchema: object }, (_, call) => call.metadata);
+    await withSpokes({ ...hub, offers: [offer, () => {}] }, async (_, client, id) => {
+      const input = { name: `ts ${Date.now()} ${numbers++}`, repository: "https://git.example/ts" };
+      const options = { idempotencyKey: `ts-${input.name}`.replaceAll(" ", "-"), metadata: { free: 1 } };
+      const first = await client.envelope("project.create", input, options);
+      const again = await client.envelope("project.create", input, options);
+      equal([again.data, first.meta.replayed, again.meta.replayed], [first.data, undefined, true]);
+      await fails(client.call("project.create", input), "PROJECT_EXISTS");
+      await fails(client.call("project.create", { ...input, name: "other" }, options), "IDEMPOTENCY_KEY_REUSED");
+      await fails(client.call("project.create", input, { idempotencyKey: "" }), "BAD_REQUEST");
+      const { free, idempotencyKey } = await client.call(id(0, "key.told"), {}, options);
+      equal([free, idempotencyKey], [1, options.idempotencyKey]);
+    });
+  },
+
   async "serves queries that the hub has checked"(hub) {
     const offer = (spoke) =>
       spoke

@@ -1,6 +1,8 @@
 //! The bus through Redis: one connection that publishes and one that hears, each made again when it is lost.
 
+mod buckets;
 mod client;
+mod kept;
 mod pause;
 mod publisher;
 mod subscriber;
@@ -16,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{publisher::Publisher, subscriber::Subscriber};
 use super::{Bus, Counters, Reach, Settings, Subscription, bounded, listeners::Listeners};
 
+pub(super) use buckets::RedisBuckets;
 pub(super) use client::open;
 
 /// How often a connection is asked whether it still lives: one that went silent is found so, and no listener waits for
@@ -40,7 +43,7 @@ impl RedisBus {
     ) -> Result<Arc<Self>, String> {
         let client = open(settings)?;
         let listeners = Listeners::new(false, counters.clone());
-        let publisher = Arc::new(Publisher::new(client.clone(), settings.timeout, counters.clone()));
+        let publisher = Arc::new(Publisher::new(client.clone(), settings.timeout, counters));
         let subscriber = Arc::new(Subscriber::new(client, settings, listeners.clone(), counters.clone()));
         tasks.spawn(stop.clone().run_until_cancelled_owned(publisher.clone().keep()));
         tasks.spawn({

@@ -2,124 +2,53 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::redis::{AsyncConnectionConfig, Client, RedisError, aio::MultiplexedConnection, cmd};
+use ::redis::{Client, cmd};
 use alkhub_core::CallError;
-use parking_lot::Mutex;
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::time::timeout;
 
-use super::{CHECK, pause::Pause};
+use super::kept::{Kept, has_broken};
 use crate::bus::Counters;
 
-/// Publishes on the way at once; further ones wait within their timeout.
-const AT_ONCE: usize = 1024;
-
 pub(super) struct Publisher {
-    client: Client,
+    kept: Arc<Kept>,
     timeout: Duration,
-    connection: Mutex<Option<MultiplexedConnection>>,
-    lost: Notify,
-    counters: Counters,
 }
 
 impl Publisher {
-    pub(super) fn new(client: Client, timeout: Duration, counters: Counters) -> Self {
-        Self { client, timeout, connection: Mutex::new(None), lost: Notify::new(), counters }
+    pub(super) fn new(client: Client, timeout: Duration, counters: &Counters) -> Self {
+        let kept = Kept::new(client, timeout, counters.reconnects.clone(), "events cannot be published");
+        Self { kept: Arc::new(kept), timeout }
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.connection.lock().is_some()
+        self.kept.is_connected()
     }
 
     pub(super) async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CallError> {
-        let connection = self.connection.lock().clone();
-        let Some(mut connection) = connection else { return Err(away("there is no connection")) };
+        let Some((number, mut connection)) = self.kept.get() else {
+            return Err(away("there is no connection"));
+        };
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(message);
         match timeout(self.timeout, publish.query_async::<()>(&mut connection)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 if has_broken(&error) {
-                    self.give_up();
+                    self.kept.give_up(number);
                 }
                 Err(away(&error.to_string()))
             }
             Err(_) => {
-                self.give_up();
+                self.kept.give_up(number);
                 Err(away("no answer in time"))
             }
         }
     }
 
-    /// Those who come after do not wait for a connection that is no good.
-    fn give_up(&self) {
-        self.connection.lock().take();
-        self.lost.notify_one();
-    }
-
     /// Connects, and connects again.
     pub(super) async fn keep(self: Arc<Self>) {
-        let (mut pause, mut before) = (Pause::default(), false);
-        loop {
-            match self.connect().await {
-                Ok(connection) => {
-                    *self.connection.lock() = Some(connection.clone());
-                    if std::mem::replace(&mut before, true) {
-                        self.counters.reconnects.inc();
-                        tracing::info!("Redis is back: events are published again");
-                    }
-                    pause.reset();
-                    self.watch(connection).await;
-                    self.connection.lock().take();
-                    tracing::warn!("the connection to Redis is lost: events cannot be published");
-                }
-                Err(reason) if pause.is_first() => {
-                    tracing::warn!(reason, "Redis cannot be reached: events cannot be published");
-                }
-                Err(reason) => tracing::debug!(reason, "Redis cannot be reached"),
-            }
-            pause.wait().await;
-        }
+        self.kept.clone().keep().await;
     }
-
-    async fn connect(&self) -> Result<MultiplexedConnection, String> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout))
-            .set_concurrency_limit(AT_ONCE);
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-        match timeout(self.timeout, Box::pin(connecting)).await {
-            Ok(connected) => connected.map_err(|error| error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        }
-    }
-
-    /// Ends when the connection is no good any more.
-    async fn watch(&self, mut connection: MultiplexedConnection) {
-        loop {
-            tokio::select! {
-                () = sleep(CHECK) => {}
-                () = self.lost.notified() => {}
-            }
-            if !self.is_connected() {
-                return;
-            }
-            let answer = timeout(self.timeout, cmd("PING").query_async::<()>(&mut connection)).await;
-            if !matches!(answer, Ok(Ok(()))) {
-                return;
-            }
-        }
-    }
-}
-
-/// An answer that says no leaves the connection good; anything else does not.
-fn has_broken(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_unrecoverable_error()
 }
 
 fn away(cause: &str) -> CallError {

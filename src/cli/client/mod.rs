@@ -6,6 +6,7 @@ mod sse;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use alkhub_core::once::IdempotencyKey;
 use clap::Args;
 use futures::{Stream, StreamExt};
 use reqwest::{RequestBuilder, Response, Url};
@@ -92,8 +93,14 @@ impl Client {
         operation: &str,
         input: &RawValue,
         timeout: Duration,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Box<RawValue>, Failure> {
-        let request = self.post("api/call", operation, input)?.timeout(timeout);
+        let mut request = self.post("api/call", operation, input)?.timeout(timeout);
+        if let Some(key) = key {
+            // A string of RFC 9651: a key that begins with a quotation mark is not to be taken for one.
+            let quoted = key.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+            request = request.header("idempotency-key", format!("\"{quoted}\""));
+        }
         let body = self.send(request).await?.bytes().await.map_err(|error| self.lost(&error))?;
         let envelope: Envelope = serde_json::from_slice(&body).map_err(|_| self.not_a_hub())?;
         Ok(envelope.data)
@@ -103,7 +110,7 @@ impl Client {
     pub(super) async fn ask(&self, operation: &str, input: &Value) -> Result<Value, Failure> {
         let input =
             serde_json::value::to_raw_value(input).map_err(|error| Failure::failed(error.to_string()))?;
-        let data = self.call(operation, &input, Duration::from_secs(60)).await?;
+        let data = self.call(operation, &input, Duration::from_secs(60), None).await?;
         serde_json::from_str(data.get()).map_err(|_| self.not_a_hub())
     }
 

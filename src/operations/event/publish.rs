@@ -16,15 +16,15 @@ use crate::{
 
 impl Handle<Publish> for Hub {
     async fn handle(&self, _cx: &Call, input: Input) -> Result<Output, Error> {
-        let settings = self.events.settings();
         if !self.events.types().is_custom(&input.type_) {
-            let allowed = settings.custom.clone();
+            let allowed = self.events.settings().custom.clone();
             return Err(Error::EventTypeUnknown(EventTypeUnknown { type_: input.type_, allowed }));
         }
         let (kind, key) = (input.type_, input.id.unwrap_or_default());
         let payload = input.payload.unwrap_or_default();
-        if payload.to_string().len() > settings.payload_bytes {
-            let message = format!("The payload is larger than {} bytes.", settings.payload_bytes);
+        let largest = self.events.settings().payload_bytes;
+        if payload.to_string().len() > largest {
+            let message = format!("The payload is larger than {largest} bytes.");
             return Err(CallError::new(codes::PAYLOAD_TOO_LARGE, message).into());
         }
         let event = New {

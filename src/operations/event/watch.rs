@@ -4,8 +4,9 @@ use alkhub_api::{
     errors::{EventsBehind, EventsExpired},
     event::watch::{Error, Input, Output, Watch},
 };
-use alkhub_core::{Call, CallError, ItemStream, Subscribe};
-use futures::{StreamExt, stream};
+use alkhub_core::{Call, CallError, ItemStream, Subscribe, engine::Output as Text};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
 
 use crate::{
     convert,
@@ -15,21 +16,40 @@ use crate::{
 
 impl Subscribe<Watch> for Hub {
     async fn subscribe(&self, cx: &Call, input: Input) -> Result<ItemStream<Output, Error>, Error> {
+        let items = Subscribe::<Watch>::texts(self, cx, input).await?;
+        Ok(items.map(|item| Ok(item?.typed()?)).boxed())
+    }
+
+    async fn texts(
+        &self,
+        cx: &Call,
+        input: Input,
+    ) -> Result<impl Stream<Item = Result<Text, Error>> + Send + 'static, Error> {
         let asked = Asked { types: input.types, id: input.id, project: input.project, session: input.session };
         let filter = self.events.filter(cx.identity(), asked)?;
         let key = cx.identity().map_or("", |identity| &identity.id);
         let reader = self.events.reader(filter, input.since, &self.keys, key).await.map_err(ended)?;
-        Ok(stream::unfold(Some(reader), next).boxed())
+        Ok(stream::unfold(Some(Box::new(reader)), next))
     }
 }
 
-async fn next(reader: Option<Reader>) -> Option<(Result<Output, Error>, Option<Reader>)> {
+async fn next(reader: Option<Box<Reader>>) -> Option<(Result<Text, Error>, Option<Box<Reader>>)> {
     let mut reader = reader?;
-    match reader.next().await {
-        Ok(Item::Event(event)) => Some((Ok(convert::event(&event)), Some(reader))),
-        Ok(Item::Position(sequence)) => Some((Ok(convert::position(sequence)), Some(reader))),
+    match reader.next().await.map(text) {
+        Ok(text) => Some((text.map_err(CallError::into), Some(reader))),
         Err(error) => Some((Err(ended(error)), None)),
     }
+}
+
+fn text(item: Item) -> Result<Text, CallError> {
+    match item {
+        Item::Event(told) => told.text(|event| json(&convert::event(event))).map(Text::shared),
+        Item::Position(sequence) => json(&convert::position(sequence)).map(Text::data),
+    }
+}
+
+fn json(event: &Output) -> Result<Bytes, CallError> {
+    serde_json::to_vec(event).map(Bytes::from).map_err(|error| CallError::internal(&error))
 }
 
 fn ended(ended: Ended) -> Error {

@@ -1,10 +1,12 @@
 //! `hub.batch`
 
+use std::sync::Arc;
+
 use alkhub_api::{
     hub::batch::{Batch, Error, Input, InputCallsItem, Output, OutputResultsItem},
-    shared::CallProblem,
+    shared::{CallProblem, ResponseEnvelope},
 };
-use alkhub_core::{Call, CallError, Handle, once::IdempotencyKey};
+use alkhub_core::{Call, CallError, Handle, once::IdempotencyKey, rate::Notes};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
@@ -22,21 +24,27 @@ impl Handle<Batch> for Hub {
 }
 
 async fn one(cx: &Call, call: InputCallsItem) -> OutputResultsItem {
-    let (request_id, answer) = run(cx, call).await;
-    match answer {
-        Ok(output) => OutputResultsItem { request_id, output: Some(output), error: None },
-        Err(error) => {
-            let problem =
-                CallProblem { code: error.code.into_owned(), message: error.message, details: error.details };
-            OutputResultsItem { request_id, output: None, error: Some(problem) }
-        }
-    }
+    let notes = Arc::new(Notes::default());
+    let (request_id, answer) = run(cx, call, &notes).await;
+    let (output, error) = match answer {
+        Ok(output) => (Some(output), None),
+        Err(error) => (
+            None,
+            Some(CallProblem {
+                code: error.code.into_owned(),
+                message: error.message,
+                details: error.details,
+            }),
+        ),
+    };
+    OutputResultsItem { request_id, output, error, replayed: notes.read().replayed.then_some(true) }
 }
 
 async fn run(
     cx: &Call,
     call: InputCallsItem,
-) -> (String, Result<alkhub_api::shared::ResponseEnvelope, CallError>) {
+    notes: &Arc<Notes>,
+) -> (String, Result<ResponseEnvelope, CallError>) {
     let mut request = match cx.child(call.input.unwrap_or_else(|| json!({}))) {
         Ok(request) => request,
         Err(error) => return (cx.request_id().to_string(), Err(error)),
@@ -44,6 +52,7 @@ async fn run(
     let request_id = request.id.to_string();
     // A batch is not a way to call more often.
     request.counted = false;
+    request.notes = Some(notes.clone());
     let (engine, operation_id) = (cx.engine(), &call.operation_id);
     let answer = async {
         request.key = call.idempotency_key.as_deref().map(IdempotencyKey::new).transpose()?;

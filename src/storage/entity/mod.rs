@@ -7,4 +7,5 @@ pub(super) mod hub_state;
 pub(super) mod idempotency_keys;
 pub(super) mod nodes;
 pub(super) mod projects;
+pub(super) mod services;
 pub(super) mod spoke_homes;

@@ -52,7 +52,8 @@ impl OperationEndpoint {
         // Before the body is read: who may not call need not be listened to.
         self.entry.access().check(self.entry.id(), caller.as_deref())?;
         let key = idempotency_key(request.headers())?;
-        let input = self.binding.read(request, &self.state.config.limits).await?;
+        let limits = self.state.config.load().limits.clone();
+        let input = self.binding.read(request, &limits).await?;
         let mut call = CallRequest::with_id(id, input, caller, Transport::Http);
         (call.key, call.origin, call.notes) = (key, origin, Some(notes.clone()));
         call.trace = request
@@ -64,8 +65,8 @@ impl OperationEndpoint {
         Ok(match answer {
             Answer::Once(output) => json(output.into_data()),
             Answer::Stream(items) => {
-                let keep_alive = self.state.config.limits.subscription_keep_alive;
-                sse::response(items, id, self.state.stopping.clone(), keep_alive, self.resumable)
+                let keep_alive = limits.subscription_keep_alive;
+                sse::response(items, id, &self.state.stopping, keep_alive, self.resumable)
             }
         })
     }
@@ -87,7 +88,7 @@ impl Endpoint for OperationEndpoint {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
-        let origin = told::origin(&request, self.state.config.rate.proxies);
+        let origin = told::origin(&request, self.state.config.load().rate.proxies);
         let notes = Arc::new(Notes::default());
         let mut response = match self.serve(&mut request, id, origin, &notes).await {
             Ok(response) => response,

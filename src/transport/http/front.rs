@@ -77,7 +77,7 @@ impl Front {
 
     /// The span of a request, where traces are exported; nobody else would look at it.
     fn span(&self, request: &Request, id: Uuid) -> Option<Span> {
-        self.state.config.telemetry.otlp_endpoint.as_ref()?;
+        self.state.config.load().telemetry.otlp_endpoint.as_ref()?;
         let (method, path) = (request.method(), request.uri().path());
         let span = tracing::info_span!(target: "alkhub::http", "request", %method, path, request_id = %id);
         let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
@@ -152,7 +152,7 @@ impl Endpoint for Front {
         if is_foreign(&response) {
             response = self.refused(response.status(), &method, uri.path(), id);
         }
-        response = compress::apply(response, accepted.as_ref(), &self.state.config.compression);
+        response = compress::apply(response, accepted.as_ref(), &self.state.config.load().compression);
         let headers = response.headers_mut();
         let mut text = Uuid::encode_buffer();
         if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {

@@ -29,7 +29,7 @@ impl Endpoint for Ready {
         let stopping = self.0.stopping.is_cancelled();
         let bus = self.0.bus.reach();
         // Calls are served without Redis: what is lost is what other processes say.
-        let enough = bus != Reach::Away || !self.0.config.redis.required;
+        let enough = bus != Reach::Away || !self.0.config.load().redis.required;
         let ready = database && enough && !stopping;
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let body = json!({

@@ -103,7 +103,7 @@ pub(super) struct Page(pub HttpState);
 
 impl Page {
     async fn serve(&self, request: &Request) -> Result<Response, CallError> {
-        if !self.0.config.metrics.public {
+        if !self.0.config.load().metrics.public {
             let caller = auth::identify(request.headers(), &self.0.keys).await?;
             let demand =
                 alkhub_core::AccessControl { required_scopes: vec![SCOPE.to_owned()], ..Default::default() };
@@ -124,7 +124,7 @@ impl Endpoint for Page {
             Err(error) => error,
         };
         let notes = Notes::default();
-        let origin = told::origin(&request, self.0.config.rate.proxies);
+        let origin = told::origin(&request, self.0.config.load().rate.proxies);
         let mut response = problem::response(&refused(&self.0.engine, error, origin, &notes).await, id);
         told::apply(&mut response, &notes);
         Ok(response)

@@ -5,6 +5,7 @@ mod auth;
 mod bind;
 mod body;
 mod compress;
+mod cors;
 mod docs;
 pub(super) mod endpoint;
 mod front;
@@ -17,7 +18,7 @@ mod sse;
 mod state;
 pub(super) mod told;
 
-use poem::{EndpointExt, Route, endpoint::BoxEndpoint, middleware::Cors};
+use poem::{EndpointExt, Route, endpoint::BoxEndpoint};
 
 pub use api::{HubOperations, OperationSet};
 pub use metrics::Metrics;
@@ -27,6 +28,7 @@ pub use state::HttpState;
 pub(super) use auth::{bearer, identify};
 pub(super) use body::read_json;
 
+use self::cors::CrossOrigin;
 use super::{mcp, ws::Upgrade};
 
 /// Id of a request, which its answer's `x-request-id` names.
@@ -55,7 +57,7 @@ pub fn routes<S: OperationSet>(
     let operations = S::operations();
     let pages = Route::new()
         .at("/openapi.json", poem::get(docs::document::<S>()))
-        .at("/docs", poem::get(docs::page::<S>(state.config.docs.enabled)))
+        .at("/docs", poem::get(docs::page::<S>(state.config.load().docs.enabled)))
         .at("/docs/errors/:code", poem::get(docs::ErrorPage))
         .at("/", poem::get(docs::Home))
         .at("/healthz", poem::get(health::Live))
@@ -66,45 +68,5 @@ pub fn routes<S: OperationSet>(
         .at("/.well-known/oauth-protected-resource/mcp", poem::get(mcp::Metadata::new(state.clone())))
         .at("/ws", poem::get(Upgrade(state.clone())));
     let front = front::Front::new(served::routes(state, &operations), pages, state.clone(), &operations);
-    let origins = &state.config.cors.allowed_origins;
-    if origins.is_empty() {
-        return Ok(front.boxed());
-    }
-    let mut cors = Cors::new()
-        .allow_methods([
-            poem::http::Method::GET,
-            poem::http::Method::POST,
-            poem::http::Method::PUT,
-            poem::http::Method::PATCH,
-            poem::http::Method::DELETE,
-        ])
-        .allow_headers([
-            "authorization",
-            "content-type",
-            "idempotency-key",
-            "last-event-id",
-            "mcp-method",
-            "mcp-name",
-            "mcp-protocol-version",
-            "mcp-session-id",
-            "traceparent",
-        ])
-        .expose_headers([
-            "x-request-id",
-            "mcp-session-id",
-            "www-authenticate",
-            "retry-after",
-            "ratelimit",
-            "ratelimit-policy",
-            "idempotency-replayed",
-        ])
-        .max_age(600);
-    for origin in origins {
-        origin.parse::<poem::http::HeaderValue>().map_err(|_| {
-            format!("cors.allowed_origins: {origin:?} is not an origin such as https://app.example")
-        })?;
-        cors =
-            if origin == "*" { cors.allow_origins_fn(|_| true) } else { cors.allow_origin(origin.as_str()) };
-    }
-    Ok(front.with(cors).map_to_response().boxed())
+    Ok(CrossOrigin::new(front, state.config.clone())?.boxed())
 }

@@ -1,15 +1,21 @@
 //! Subscriptions over HTTP: server-sent events, one `data:` frame an item.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use alkhub_core::{CallError, Descriptor, Kind, engine::Output, operation::ItemStream};
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt};
 use poem::{Body, Response};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use uuid::Uuid;
 
 use super::problem;
@@ -41,12 +47,14 @@ struct Mark<'a> {
     kind: Option<Cow<'a, str>>,
 }
 
-struct State {
+/// What is sent: items, the word of an error, and comments in between.
+struct Frames {
     items: ItemStream<Output, CallError>,
     heartbeat: Interval,
-    stopping: CancellationToken,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     request_id: Uuid,
     resumable: bool,
+    begun: bool,
     ended: bool,
 }
 
@@ -57,46 +65,66 @@ struct State {
 pub(super) fn response(
     items: ItemStream<Output, CallError>,
     request_id: Uuid,
-    stopping: CancellationToken,
+    stopping: &CancellationToken,
     keep_alive: Duration,
     resumable: bool,
 ) -> Response {
     let mut heartbeat = interval_at(tokio::time::Instant::now() + keep_alive, keep_alive);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let state = State { items, heartbeat, stopping, request_id, resumable, ended: false };
-    let first = stream::iter(resumable.then_some(Bytes::from_static(RETRY)));
-    let frames = first.chain(stream::unfold(state, next)).map(Ok::<_, std::io::Error>);
+    let frames = Frames {
+        items,
+        heartbeat,
+        // A token of its own: thousands that look at one would wait for each other.
+        stopping: Box::pin(stopping.child_token().cancelled_owned()),
+        request_id,
+        resumable,
+        begun: false,
+        ended: false,
+    };
     Response::builder()
         .content_type("text/event-stream")
         .header("cache-control", "no-store")
         .header("x-accel-buffering", "no")
-        .body(Body::from_bytes_stream(frames))
+        .body(Body::from_bytes_stream(frames.map(Ok::<_, std::io::Error>)))
 }
 
-async fn next(mut state: State) -> Option<(Bytes, State)> {
-    if state.ended {
-        return None;
-    }
-    tokio::select! {
-        biased;
-        () = state.stopping.cancelled() => {
-            state.ended = true;
-            let error = CallError::aborted("the hub is stopping; subscribe again");
-            Some((failure(&error, state.request_id), state))
+impl Stream for Frames {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.ended {
+            return Poll::Ready(None);
         }
-        item = state.items.next() => match item {
-            Some(Ok(item)) => {
-                let data = item.into_data();
-                let mark = if state.resumable { mark(&data) } else { Mark::default() };
-                Some((frame(&mark, &data), state))
+        if self.resumable && !std::mem::replace(&mut self.begun, true) {
+            return Poll::Ready(Some(Bytes::from_static(RETRY)));
+        }
+        if self.stopping.as_mut().poll(cx).is_ready() {
+            self.ended = true;
+            let error = CallError::aborted("the hub is stopping; subscribe again");
+            return Poll::Ready(Some(failure(&error, self.request_id)));
+        }
+        match self.items.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(item))) => Poll::Ready(Some(self.print(&item))),
+            Poll::Ready(Some(Err(error))) => {
+                self.ended = true;
+                Poll::Ready(Some(failure(&error, self.request_id)))
             }
-            Some(Err(error)) => {
-                state.ended = true;
-                Some((failure(&error, state.request_id), state))
+            Poll::Ready(None) => {
+                self.ended = true;
+                Poll::Ready(None)
             }
-            None => None,
-        },
-        _ = state.heartbeat.tick() => Some((Bytes::from_static(b":\n\n"), state)),
+            Poll::Pending => self.heartbeat.poll_tick(cx).map(|_| Some(Bytes::from_static(b":\n\n"))),
+        }
+    }
+}
+
+impl Frames {
+    fn print(&self, item: &Output) -> Bytes {
+        if self.resumable {
+            item.frame(|data| frame(&mark(data), data))
+        } else {
+            frame(&Mark::default(), item.text())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 use crate::{
-    bus::Bus, config::Config, events::Events, keys::KeyStore, spokes::Spokes, storage::Database,
+    bus::Bus, config::Live, events::Events, keys::KeyStore, spokes::Spokes, storage::Database,
     transport::ws::Sockets,
 };
 
@@ -29,7 +29,7 @@ pub struct HttpState {
     /// For the readiness page.
     pub bus: Arc<dyn Bus>,
     /// Limits and switches.
-    pub config: Arc<Config>,
+    pub config: Live,
     /// Counters.
     pub metrics: Metrics,
     /// Cancelled when the hub begins to stop; streams end then.

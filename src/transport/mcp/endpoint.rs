@@ -73,7 +73,8 @@ struct Asked<'a> {
 impl Endpoint {
     /// Of this hub; hears other processes in tasks that end with `stop`.
     pub async fn start(state: HttpState, node: &str, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let mcp = &state.config.mcp;
+        let config = state.config.load();
+        let mcp = &config.mcp;
         let places = Arc::new(Semaphore::new(mcp.streams.min(Semaphore::MAX_PERMITS)));
         let (runs, streams) = (Runs::default(), Streams::new(node, mcp.resume_for, mcp.resume_bytes));
         let relay = Relay::start(state.bus.clone(), runs.clone(), streams.clone(), tasks, stop).await;
@@ -83,13 +84,13 @@ impl Endpoint {
             .disable_allowed_hosts()
             .with_legacy_session_mode(false)
             .with_json_response(true)
-            .with_sse_keep_alive(Some(state.config.limits.subscription_keep_alive))
+            .with_sse_keep_alive(Some(config.limits.subscription_keep_alive))
             .with_sse_retry(None)
             .with_max_request_body_bytes(usize::MAX);
         let server = Server { state: state.clone(), tools: tools.clone(), places: places.clone() };
         let service = service(&server, NeverSessionManager::default(), &settings);
         let standing = Standing { state: state.clone(), tools, relay: relay.clone(), places };
-        let guard = Guard::new(&state.config);
+        let guard = Guard::new(&config);
         Self { state, guard, runs, streams, relay, standing, server, settings, service }
     }
 
@@ -99,15 +100,16 @@ impl Endpoint {
         id: Uuid,
         notes: &Arc<Notes>,
     ) -> Result<Response, CallError> {
-        self.guard.check(request.uri(), request.headers())?;
+        self.guard.check(request.uri(), request.headers(), &self.state.config.load().cors.allowed_origins)?;
         let method = request.method().clone();
         let sender = self.sender(request.headers()).await?;
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
-        let origin = told::origin(request, self.state.config.rate.proxies);
+        let origin = told::origin(request, self.state.config.load().rate.proxies);
         let asked = Asked { headers: &headers, uri: &uri, id, origin, notes };
         match method {
             Method::POST => {
-                let body = read_json(request, &self.state.config.limits).await?;
+                let limits = self.state.config.load().limits.clone();
+                let body = read_json(request, &limits).await?;
                 let body = body.ok_or_else(|| {
                     CallError::bad_request("The body is empty; it must be a JSON-RPC message.")
                 })?;
@@ -164,7 +166,7 @@ impl Endpoint {
     }
 
     async fn post(&self, asked: &Asked<'_>, sender: Sender, body: Bytes) -> Result<Response, CallError> {
-        match peek::read(&body, self.state.config.limits.json_depth) {
+        match peek::read(&body, self.state.config.load().limits.json_depth) {
             Err(error) => {
                 let code = if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
                     -32700
@@ -357,7 +359,7 @@ impl poem::Endpoint for Endpoint {
         let mut response = match Box::pin(self.serve(&mut request, id, &notes)).await {
             Ok(response) => response,
             Err(error) => {
-                let origin = told::origin(&request, self.state.config.rate.proxies);
+                let origin = told::origin(&request, self.state.config.load().rate.proxies);
                 let error = refused(&self.state.engine, error, origin, &notes).await;
                 // Clients show what an error of the protocol says, and of anything else the status alone.
                 let mut response = match *request.method() {
@@ -366,7 +368,7 @@ impl poem::Endpoint for Endpoint {
                     }
                     _ => problem::response(&error, id),
                 };
-                let base = metadata::base(&self.state.config, request.uri(), request.headers());
+                let base = metadata::base(&self.state.config.load(), request.uri(), request.headers());
                 metadata::challenge(&mut response, &base, &error);
                 response
             }

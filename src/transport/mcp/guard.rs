@@ -23,17 +23,17 @@ impl Guard {
         let public = config.server.public_url.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
         let named = config.mcp.allowed_hosts.iter().filter_map(|host| host.parse().ok());
         let own = public.as_ref().and_then(|url| url.host_str()?.parse().ok());
-        let origins =
-            [&config.mcp.allowed_origins, &config.cors.allowed_origins].into_iter().flatten().cloned();
+        let origins = config.mcp.allowed_origins.iter().cloned();
         let own_origin = public.as_ref().map(|url| url.origin().ascii_serialization());
         Self { hosts: named.chain(own).collect(), origins: origins.chain(own_origin).collect() }
     }
 
-    /// Refuses what neither the hub's own names nor the configuration know.
+    /// Refuses what neither the hub's own names nor the configuration know; `pages` are the origins of
+    /// `cors.allowed_origins`, which may change.
     ///
     /// # Errors
     /// ACCESS_DENIED, that names what would let it in.
-    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), CallError> {
+    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap, pages: &[String]) -> Result<(), CallError> {
         let host = match headers.get(HOST) {
             Some(value) => value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
             None => uri.authority().cloned(),
@@ -47,7 +47,7 @@ impl Guard {
         }
         let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
         let origin = origin.to_str().unwrap_or_default();
-        if self.lets_in(origin) {
+        if pages.iter().any(|known| known == "*" || known == origin) || self.lets_in(origin) {
             return Ok(());
         }
         Err(refused(format!(
@@ -66,7 +66,7 @@ impl Guard {
     }
 
     fn lets_in(&self, origin: &str) -> bool {
-        if self.origins.iter().any(|known| known == "*" || known == origin) {
+        if self.origins.iter().any(|known| known == origin) {
             return true;
         }
         let Ok(url) = reqwest::Url::parse(origin) else { return false };
@@ -111,7 +111,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().expect("a value"));
         }
-        guard().check(&Uri::from_static("/mcp"), &headers).is_ok()
+        guard().check(&Uri::from_static("/mcp"), &headers, &[]).is_ok()
     }
 
     #[test]

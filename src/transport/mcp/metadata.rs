@@ -24,7 +24,7 @@ impl Metadata {
     /// Of this hub.
     #[must_use]
     pub fn new(state: HttpState) -> Self {
-        Self { guard: Guard::new(&state.config), state }
+        Self { guard: Guard::new(&state.config.load()), state }
     }
 }
 
@@ -46,10 +46,12 @@ impl poem::Endpoint for Metadata {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        if let Err(error) = self.guard.check(request.uri(), request.headers()) {
+        if let Err(error) =
+            self.guard.check(request.uri(), request.headers(), &self.state.config.load().cors.allowed_origins)
+        {
             return Ok(problem::response(&error, request_id(&request)));
         }
-        let base = base(&self.state.config, request.uri(), request.headers());
+        let base = base(&self.state.config.load(), request.uri(), request.headers());
         let body = json!({
             "resource": format!("{base}/mcp"),
             "resource_name": "alkhub",

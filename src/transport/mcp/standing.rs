@@ -107,7 +107,7 @@ impl Standing {
     ) -> Response {
         let stopping = self.state.stopping.clone();
         let events = events.take_until(async move { stopping.cancelled().await });
-        let keep_alive = self.state.config.limits.subscription_keep_alive;
+        let keep_alive = self.state.config.load().limits.subscription_keep_alive;
         event_stream(KeptAlive::new(events.boxed(), keep_alive, place))
     }
 }

@@ -2,7 +2,13 @@
 
 use std::{future::IntoFuture, sync::Arc};
 
-use alkhub_core::{CallError, Peer, error::codes, peer, protocol::SUBPROTOCOL, rate::Notes};
+use alkhub_core::{
+    CallError, Peer,
+    error::codes,
+    peer::{self, Limits},
+    protocol::SUBPROTOCOL,
+    rate::Notes,
+};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -34,7 +40,7 @@ impl Endpoint for Upgrade {
             Err(error) => error,
         };
         let notes = Notes::default();
-        let origin = told::origin(&request, self.0.config.rate.proxies);
+        let origin = told::origin(&request, self.0.config.load().rate.proxies);
         let mut response = problem::response(&refused(&self.0.engine, error, origin, &notes).await, id);
         told::apply(&mut response, &notes);
         Ok(response)
@@ -65,7 +71,8 @@ impl Upgrade {
             admission,
             identity,
         };
-        let peer = Peer::new(Arc::new(connection), sockets.inner.limits.clone());
+        let limits = sockets.inner.limits.load_full();
+        let peer = Peer::new(Arc::new(connection), Limits::clone(&limits));
         let task = async move {
             let _place = place;
             let socket = match upgrade.into_future().await {
@@ -73,7 +80,7 @@ impl Upgrade {
                 Err(error) => return tracing::debug!(%error, "an upgrade broke off"),
             };
             sockets.add(&peer);
-            let config = Some(peer::socket_config(&sockets.inner.limits));
+            let config = Some(peer::socket_config(&limits));
             let socket = WebSocketStream::from_raw_socket(socket, Role::Server, config).await;
             let number = peer.number();
             // Boxed: there are many of these tasks, and most of what they hold is in here.

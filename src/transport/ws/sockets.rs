@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alkhub_core::{Peer, peer::Limits};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,7 +20,7 @@ pub struct Sockets {
 }
 
 pub(super) struct Inner {
-    pub(super) limits: Limits,
+    pub(super) limits: ArcSwap<Limits>,
     pub(super) places: Arc<Semaphore>,
     pub(super) tasks: TaskTracker,
     /// Cancelled when connections are to be gone at once.
@@ -33,13 +34,18 @@ impl Sockets {
     pub fn new(limits: Limits, most: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
-                limits,
+                limits: ArcSwap::from_pointee(limits),
                 places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
                 tasks: TaskTracker::new(),
                 closing: CancellationToken::new(),
                 peers: Mutex::default(),
             }),
         }
+    }
+
+    /// Other bounds, for connections that come.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.limits.store(Arc::new(limits));
     }
 
     pub(super) fn add(&self, peer: &Peer) {

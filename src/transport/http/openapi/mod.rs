@@ -2,6 +2,7 @@
 //! the library's registry types, which are hidden from its documentation and pinned for that reason.
 
 mod document;
+mod headers;
 mod operation;
 mod schema;
 

@@ -14,7 +14,7 @@ use poem_openapi::{
 use serde_json::{Value, json};
 
 use super::{
-    BEARER,
+    BEARER, headers,
     schema::{self, convert, convert_inline, intern, reference},
 };
 use crate::transport::http::{bind::path_parameters, problem::PROBLEM_JSON, sse::is_resumable};
@@ -202,7 +202,7 @@ fn responses(descriptor: &Descriptor, parts: &Parts) -> Vec<MetaResponse> {
         status: Some(200),
         status_range: None,
         content: vec![MetaMediaType { content_type, schema }],
-        headers: Vec::new(),
+        headers: headers::of_success(takes_key(descriptor)),
     }];
     for (status, names) in refusals(descriptor, parts) {
         let names: Vec<&str> = names.into_iter().collect();
@@ -252,7 +252,7 @@ fn problem(status: Option<u16>, range: Option<&str>, description: &'static str) 
             content_type: PROBLEM_JSON,
             schema: MetaSchemaRef::Reference(PROBLEM.to_owned()),
         }],
-        headers: Vec::new(),
+        headers: headers::of_problem(status),
     }
 }
 

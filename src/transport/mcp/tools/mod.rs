@@ -24,7 +24,7 @@ pub use own::tool_name;
 pub(super) use result::problem;
 
 use super::context::Context;
-use crate::config::Config;
+use crate::config::Live;
 
 /// Operations that are tools of their own, by the name of the tool.
 type Own = Vec<(Arc<str>, Arc<Entry>)>;
@@ -37,7 +37,7 @@ pub(super) struct Tools {
 
 struct Inner {
     engine: Engine,
-    config: Arc<Config>,
+    config: Live,
     /// Of a generation of the registry.
     own: Mutex<(u64, Arc<Own>)>,
     four: Vec<Tool>,
@@ -53,7 +53,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Tools {
-    pub(super) fn new(engine: Engine, config: Arc<Config>) -> Self {
+    pub(super) fn new(engine: Engine, config: Live) -> Self {
         let own = Mutex::new((u64::MAX, Arc::default()));
         Self { inner: Arc::new(Inner { engine, config, own, four: four::all() }) }
     }
@@ -144,7 +144,8 @@ impl Tools {
 
     /// Bounds of what is collected of a subscription, at most these.
     pub(super) fn collecting(&self) -> Collecting {
-        let mcp = &self.inner.config.mcp;
+        let config = self.inner.config.load();
+        let mcp = &config.mcp;
         Collecting { items: mcp.collect_items, bytes: mcp.collect_bytes, time: mcp.collect_for }
     }
 }

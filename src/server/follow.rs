@@ -1,0 +1,37 @@
+//! What of a changed configuration goes where. What reads the configuration each time needs no word.
+
+use std::sync::Arc;
+
+use alkhub_core::Engine;
+
+use crate::{
+    config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes, telemetry,
+    transport::ws::Sockets,
+};
+
+/// Parts that keep values of their own.
+pub(super) struct Parts {
+    pub(super) engine: Engine,
+    pub(super) limiter: Arc<Limiter>,
+    pub(super) answers: KeptAnswers,
+    pub(super) events: Events,
+    pub(super) spokes: Spokes,
+    pub(super) sockets: Sockets,
+}
+
+impl Parts {
+    /// Hands each of them what is new, from now on.
+    pub(super) fn follow(self, live: &Live) {
+        live.follow(move |config| {
+            self.engine.set_limits(config.engine_limits());
+            self.limiter.set(&config.rate);
+            self.answers.set_keep(config.idempotency.keep);
+            self.events.set(config.event_settings());
+            self.spokes.set_limits(config.spokes.registration());
+            self.sockets.set_limits(config.peer_limits());
+            if let Err(error) = telemetry::set_filter(&config.log.filter) {
+                tracing::warn!(error, "log.filter could not be changed");
+            }
+        });
+    }
+}
