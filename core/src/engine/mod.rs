@@ -262,7 +262,7 @@ impl Engine {
         name: &str,
         notes: Option<&Notes>,
     ) -> Result<(), CallError> {
-        self.count(Who::Key(&caller.id), Taking::Call(name), notes).await
+        self.count(Who::Key(&caller.id), Taking::Call(name), notes).await.map(drop)
     }
 
     /// The entry of an operation.
