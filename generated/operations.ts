@@ -350,6 +350,8 @@ export type OperationSpec = {
   "id": string;
   /** JSON Schema 2020-12 of the input. */
   "inputSchema": unknown;
+  /** How MCP offers it, where that is not by search, schema and call alone. */
+  "mcp"?: "tool" | "hidden";
   "name": string;
   "namespace": string;
   /** JSON Schema 2020-12 of the output, or of one item of a subscription. */

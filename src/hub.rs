@@ -1,8 +1,6 @@
 //! What handlers work with.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     bus::Bus,
@@ -48,8 +46,8 @@ pub struct Hub {
     pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// Search index of the registry's last known generation.
-    pub(crate) index: Mutex<Option<Arc<Index>>>,
+    /// Search index, made at the first search.
+    pub(crate) index: OnceLock<Arc<Index>>,
 }
 
 /// The parts that a hub is made of, beside what it makes itself.
@@ -117,7 +115,7 @@ impl Hub {
             reloader,
             others,
             started_ms,
-            index: Mutex::new(None),
+            index: OnceLock::new(),
         }
     }
 }

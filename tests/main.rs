@@ -7,6 +7,7 @@ mod http;
 mod imports;
 mod layering;
 mod limits;
+mod mcp;
 mod spokes;
 mod storage;
 mod support;

@@ -54,7 +54,12 @@ pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
         "mcp" => runtime.block_on(crate::mcpimport::serve()),
         "axum" => runtime.block_on(bare_axum()),
         "poem-websocket" => runtime.block_on(bare_websocket()),
-        other => Err(format!("{other}: not one of hub, hub-alone, mcp, poem, axum, poem-websocket").into()),
+        "rmcp" => runtime.block_on(crate::mcp::serve(false)),
+        "rmcp-sessions" => runtime.block_on(crate::mcp::serve(true)),
+        other => Err(format!(
+            "{other}: not one of hub, hub-alone, mcp, poem, axum, poem-websocket, rmcp, rmcp-sessions"
+        )
+        .into()),
     }
 }
 

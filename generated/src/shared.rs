@@ -943,6 +943,9 @@ pub struct OperationSpec {
     /// JSON Schema 2020-12 of the input.
     #[serde(rename = "inputSchema")]
     pub input_schema: ::serde_json::Value,
+    /// How MCP offers it, where that is not by search, schema and call alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<OperationSpecMcp>,
     /// The property `name`.
     pub name: String,
     /// The property `namespace`.
@@ -962,6 +965,37 @@ pub struct OperationSpec {
     pub type_: OperationSpecType,
     /// The property `version`.
     pub version: String,
+}
+
+/// How MCP offers it, where that is not by search, schema and call alone.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum OperationSpecMcp {
+    /// `tool`
+    #[serde(rename = "tool")]
+    Tool,
+    /// `hidden`
+    #[serde(rename = "hidden")]
+    Hidden,
+}
+
+impl ::std::fmt::Display for OperationSpecMcp {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Tool => f.write_str("tool"),
+            Self::Hidden => f.write_str("hidden"),
+        }
+    }
 }
 
 /// The type `OperationSpecType`.

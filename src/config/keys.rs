@@ -112,6 +112,11 @@ pub fn all() -> Vec<Key> {
             "ALKHUB_LISTEN"
         ),
         key!(
+            "server.public_url" = server.public_url,
+            "The URL by which clients reach the hub, for example through a proxy; without it the hub goes by the name that a request asks for.",
+            "ALKHUB_PUBLIC_URL"
+        ),
+        key!(
             "server.shutdown_grace" = server.shutdown_grace,
             "How long running calls may take to finish once the hub is told to stop."
         ),
@@ -215,6 +220,23 @@ pub fn all() -> Vec<Key> {
             "rate.patience" = rate.patience,
             "How long a call may wait for Redis to count it; after that the process counts by itself for a while."
         ),
+        key!(
+            "mcp.allowed_hosts" = mcp.allowed_hosts,
+            "Host names by which MCP clients may reach the hub, besides IP addresses, `localhost` and that of `server.public_url`."
+        ),
+        key!(
+            "mcp.allowed_origins" = mcp.allowed_origins,
+            "Web origins that may use MCP, besides loopback ones, that of `server.public_url` and `cors.allowed_origins`."
+        ),
+        key!("mcp.streams" = mcp.streams, "Most streams of notifications to MCP clients open at once."),
+        key!("mcp.collect_items" = mcp.collect_items, "Most items of a subscription that a tool collects."),
+        key!(size "mcp.collect_bytes" = mcp.collect_bytes, "Most bytes of items that a tool collects."),
+        key!("mcp.collect_for" = mcp.collect_for, "How long a tool collects items."),
+        key!(
+            "mcp.resume_for" = mcp.resume_for,
+            "How long a streamed answer whose client has gone is kept for it, and its call goes on."
+        ),
+        key!(size "mcp.resume_bytes" = mcp.resume_bytes, "Most bytes of streamed answers that are kept."),
         key!("idempotency.keep" = idempotency.keep, "How long the answer to an idempotency key is kept."),
         key!(
             "idempotency.lease" = idempotency.lease,

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Directory, Imports, Outbound, Secret, Web};
+use super::{Directory, Imports, Mcp, Outbound, Secret, Web};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -31,6 +31,8 @@ pub struct Config {
     pub rate: Rate,
     /// Answers that are kept by idempotency key.
     pub idempotency: Idempotency,
+    /// MCP clients.
+    pub mcp: Mcp,
     /// The log of events and its readers.
     pub events: Events,
     /// Requests of the hub to other servers.
@@ -71,6 +73,7 @@ impl Default for Config {
             spokes: Spokes::default(),
             rate: Rate::default(),
             idempotency: Idempotency::default(),
+            mcp: Mcp::default(),
             events: Events::default(),
             outbound: Outbound::default(),
             directory: Directory::default(),
@@ -178,6 +181,8 @@ impl Config {
 pub struct Server {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The URL by which clients reach the hub, where they do not reach it by what they say themselves.
+    pub public_url: Option<String>,
     /// How long running calls may take to finish once the hub is told to stop.
     pub shutdown_grace: Duration,
 }
@@ -186,6 +191,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
             shutdown_grace: Duration::from_secs(15),
         }
     }

@@ -37,6 +37,7 @@ use crate::{
     storage::Database,
     transport::{
         http::{self, HttpState, HubOperations, Metrics, OperationSet},
+        mcp,
         ws::Sockets,
     },
     vault::Vault,
@@ -249,7 +250,8 @@ impl Server {
             metrics,
             stopping: stop.clone(),
         };
-        let routes = http::routes::<S>(&state).map_err(StartError::Config)?;
+        let mcp = mcp::Endpoint::start(state.clone(), &node_id, &tasks, &quiet).await;
+        let routes = http::routes::<S>(&state, mcp).map_err(StartError::Config)?;
         let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();

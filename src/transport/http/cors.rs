@@ -68,9 +68,21 @@ fn checked(front: &Arc<Front>, settings: &config::Cors) -> Result<Option<CorsEnd
     }
     let mut cors = Cors::new()
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"])
+        .allow_headers([
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "last-event-id",
+            "mcp-method",
+            "mcp-name",
+            "mcp-protocol-version",
+            "mcp-session-id",
+            "traceparent",
+        ])
         .expose_headers([
             "x-request-id",
+            "mcp-session-id",
+            "www-authenticate",
             "retry-after",
             "ratelimit",
             "ratelimit-policy",
