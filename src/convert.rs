@@ -1,7 +1,7 @@
 //! Between what the hub keeps and what operations answer with.
 
 use alkhub_api::shared;
-use alkhub_core::{Call, CallError, engine::Output, registry::Entry};
+use alkhub_core::{Call, CallError, McpMode, call::Transport, engine::Output, registry::Entry};
 use serde_json::json;
 
 use crate::{
@@ -41,6 +41,12 @@ pub(crate) fn summary(entry: &Entry) -> Result<shared::OperationSummary, CallErr
         summary["spoke"] = spoke.into();
     }
     serde_json::from_value(summary).map_err(|error| CallError::internal(&error))
+}
+
+/// Whether an operation is offered where this call came from: MCP does not show what is hidden from it.
+#[must_use]
+pub(crate) fn is_offered(cx: &Call, entry: &Entry) -> bool {
+    cx.transport() != Transport::Mcp || entry.mcp() != McpMode::Hidden
 }
 
 /// Counters and times as JSON integers, which end at 2^53 - 1 here.

@@ -1,13 +1,11 @@
 //! What handlers work with.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     bus::Bus,
     events::Events,
-    imports::Imports,
+    imports::{Imports, mcp::Mcp},
     keys::KeyStore,
     llm::Llm,
     outbound::Outbound,
@@ -16,6 +14,7 @@ use crate::{
     spokes::Spokes,
     storage::Database,
     vault::Vault,
+    web::Web,
 };
 
 /// The hub's own state; handlers are implemented on it.
@@ -38,6 +37,10 @@ pub struct Hub {
     pub others: Others,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// The proxy to language models.
@@ -46,8 +49,8 @@ pub struct Hub {
     pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
     pub started_ms: u64,
-    /// Search index of the registry's last known generation.
-    pub(crate) index: Mutex<Option<Arc<Index>>>,
+    /// Search index, made at the first search.
+    pub(crate) index: OnceLock<Arc<Index>>,
 }
 
 /// The parts that a hub is made of, beside what it makes itself.
@@ -64,6 +67,10 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     /// Imported services.
     pub imports: Imports,
+    /// Connections to MCP servers.
+    pub mcp: Mcp,
+    /// Pages and searches.
+    pub web: Web,
     /// The way to other servers.
     pub outbound: Outbound,
     /// The proxy to language models.
@@ -89,6 +96,8 @@ impl Hub {
             events,
             bus,
             imports,
+            mcp,
+            web,
             outbound,
             llm,
             vault,
@@ -105,13 +114,15 @@ impl Hub {
             node_id,
             events,
             imports,
+            mcp,
+            web,
             outbound,
             llm,
             vault,
             reloader,
             others,
             started_ms,
-            index: Mutex::new(None),
+            index: OnceLock::new(),
         }
     }
 }

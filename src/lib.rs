@@ -25,3 +25,4 @@ pub mod storage;
 pub mod telemetry;
 pub mod transport;
 pub mod vault;
+pub mod web;

@@ -55,6 +55,17 @@ impl Served {
         Ok(Self { child, address, data: None })
     }
 
+    /// A server in Python, that prints its address first.
+    pub(crate) fn start_python(python: &Path, program: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let data = tempfile::tempdir()?;
+        let file = data.path().join("server.py");
+        std::fs::write(&file, program)?;
+        let mut child =
+            Command::new(python).arg(&file).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let address = address(&mut child)?;
+        Ok(Self { child, address, data: Some(data) })
+    }
+
     /// `host:port`
     pub(crate) fn address(&self) -> &str {
         &self.address
@@ -80,9 +91,20 @@ impl Served {
         connections: u32,
         seconds: u32,
     ) -> Result<Load, Box<dyn std::error::Error>> {
-        let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
-        std::fs::write(script.path(), lua(what))?;
         let path = if what == "echo" { "/api/kit/echo?text=hello&times=2" } else { "/api/kit/ingest" };
+        self.load_script(path, &lua(what), connections, seconds)
+    }
+
+    /// The same with requests that a script of wrk makes.
+    pub(crate) fn load_script(
+        &self,
+        path: &str,
+        lua: &str,
+        connections: u32,
+        seconds: u32,
+    ) -> Result<Load, Box<dyn std::error::Error>> {
+        let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
+        std::fs::write(script.path(), lua)?;
         let output = Command::new("wrk")
             .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency", "-s"])
             .arg(script.path())
@@ -116,10 +138,16 @@ fn spawn(
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
+    let address = address(&mut child)?;
+    Ok((child, address))
+}
+
+/// The first line that a server prints.
+fn address(child: &mut Child) -> Result<String, Box<dyn std::error::Error>> {
     let mut address = String::new();
     let out = child.stdout.take().ok_or("no output")?;
     BufReader::new(out).read_line(&mut address)?;
-    Ok((child, address.trim().to_owned()))
+    Ok(address.trim().to_owned())
 }
 
 /// `1.23ms`, `450.00us` or `1.20s`.

@@ -3,6 +3,8 @@
 
 mod drive;
 mod events;
+mod mcp;
+mod mcpimport;
 mod measure;
 mod process;
 mod servers;
@@ -59,6 +61,33 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         idle: usize,
     },
+    /// Compare calls of an MCP tool through the hub with calls of its server
+    Mcpimport {
+        /// Calls of each measurement
+        #[arg(long, default_value_t = 2000)]
+        calls: usize,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Compare calls of MCP tools with bare servers, and measure search among many operations
+    Mcp {
+        /// Only these: call, search
+        #[arg(long, value_delimiter = ',', default_value = "call,search")]
+        only: Vec<String>,
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 4)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// A Python that has the package `fastmcp`; without it that server is left out
+        #[arg(long)]
+        python: Option<std::path::PathBuf>,
+        /// Operations to search among
+        #[arg(long, default_value_t = 10_000)]
+        operations: usize,
+    },
     /// Compare the events' fan-out with Redis, and a change that is told of with one that is not
     Events {
         /// Only these: fanout, append
@@ -79,7 +108,7 @@ enum Command {
     },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, poem, axum or poem-websocket
+        /// hub, mcp, poem, axum, poem-websocket, rmcp or rmcp-sessions
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -91,6 +120,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Cli::parse().command {
         Command::Run { seconds, rounds, connections } => measure::run(seconds, rounds, &connections),
         Command::Spokes { only, seconds, rounds, idle } => spokes::run(&only, seconds, rounds, idle),
+        Command::Mcpimport { calls, rounds } => mcpimport::run(calls, rounds),
+        Command::Mcp { only, seconds, rounds, python, operations } => {
+            mcp::run(&only, seconds, rounds, python.as_deref(), operations)
+        }
         Command::Events { only, readers, events, seconds, rounds } => {
             events::run(&only, (readers, events), seconds, rounds)
         }

@@ -51,13 +51,19 @@ pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
         // For spokes that bring the kit's operations themselves.
         "hub-alone" => runtime.block_on(hub::<HubOperations>(data)),
         "poem" => runtime.block_on(bare_poem()),
+        "mcp" => runtime.block_on(crate::mcpimport::serve()),
         "axum" => runtime.block_on(bare_axum()),
         "poem-websocket" => runtime.block_on(bare_websocket()),
-        other => Err(format!("{other}: not one of hub, hub-alone, poem, axum, poem-websocket").into()),
+        "rmcp" => runtime.block_on(crate::mcp::serve(false)),
+        "rmcp-sessions" => runtime.block_on(crate::mcp::serve(true)),
+        other => Err(format!(
+            "{other}: not one of hub, hub-alone, mcp, poem, axum, poem-websocket, rmcp, rmcp-sessions"
+        )
+        .into()),
     }
 }
 
-fn announce(address: impl std::fmt::Display) -> End {
+pub(crate) fn announce(address: impl std::fmt::Display) -> End {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     out.flush()?;
@@ -70,6 +76,8 @@ async fn hub<O: OperationSet + 'static>(data: PathBuf) -> End {
     let port = std::env::var("ALKHUB_BENCH_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
     config.server.listen = ([127, 0, 0, 1], port).into();
     config.data = data;
+    // Servers that are imported are on this machine.
+    config.outbound.allow = ["127.0.0.0/8"].iter().filter_map(|net| net.parse().ok()).collect();
     config.redis.url = std::env::var("ALKHUB_BENCH_REDIS").ok().map(Into::into);
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.

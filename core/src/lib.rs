@@ -7,6 +7,7 @@ pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod identity;
+pub mod import;
 pub mod once;
 pub mod operation;
 pub mod peer;
@@ -15,6 +16,7 @@ pub mod pubsub;
 pub mod rate;
 pub mod registry;
 pub mod spec;
+pub mod sse;
 pub mod trace;
 pub mod validate;
 

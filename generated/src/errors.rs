@@ -54,6 +54,12 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     UPSTREAM_REJECTED,
     UPSTREAM_FAILED,
     CAPTURE_NOT_FOUND,
+    SERVICE_EXISTS,
+    SERVICE_NOT_FOUND,
+    OPENAPI_INVALID,
+    TOOL_CHANGED,
+    WEB_UNREADABLE,
+    WEB_SEARCH_NOT_CONFIGURED,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -518,6 +524,64 @@ pub const CAPTURE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spe
     ),
 };
 
+/// A service, a spoke or the hub itself has this name already.
+pub const SERVICE_EXISTS: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SERVICE_EXISTS",
+    status: 409u16,
+    description: "A service, a spoke or the hub itself has this name already.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// No imported service of this kind has this name.
+pub const SERVICE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "SERVICE_NOT_FOUND",
+    status: 404u16,
+    description: "No imported service of this kind has this name.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// The OpenAPI document cannot be had or cannot be imported.
+pub const OPENAPI_INVALID: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "OPENAPI_INVALID",
+    status: 422u16,
+    description: "The OpenAPI document cannot be had or cannot be imported.",
+    details: Some(
+        r#"{"properties":{"reason":{"description":"What is wrong, and where.","type":"string"}},"required":["reason"],"type":"object"}"#,
+    ),
+};
+
+/// The MCP server has changed the tool since it was approved, and it is pinned.
+pub const TOOL_CHANGED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "TOOL_CHANGED",
+    status: 409u16,
+    description: "The MCP server has changed the tool since it was approved, and it is pinned.",
+    details: Some(
+        r#"{"properties":{"name":{"description":"Name of the service.","type":"string"},"tool":{"description":"Name that the server gives the tool.","type":"string"}},"type":"object"}"#,
+    ),
+};
+
+/// The page was not found, or is nothing that can be read as text.
+pub const WEB_UNREADABLE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "WEB_UNREADABLE",
+    status: 422u16,
+    description: "The page was not found, or is nothing that can be read as text.",
+    details: Some(
+        r#"{"properties":{"contentType":{"type":"string"},"reason":{"enum":["status","type","encoding","structure"],"type":"string"},"status":{"description":"Status of the answer.","maximum":9007199254740991,"minimum":-9007199254740991,"type":"integer"}},"required":["reason"],"type":"object"}"#,
+    ),
+};
+
+/// The operator has not configured a search service.
+pub const WEB_SEARCH_NOT_CONFIGURED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "WEB_SEARCH_NOT_CONFIGURED",
+    status: 501u16,
+    description: "The operator has not configured a search service.",
+    details: None,
+};
+
 /// The type `BudgetExceeded`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct BudgetExceeded {
@@ -685,6 +749,13 @@ pub struct ModelNotFound {
     pub model: String,
 }
 
+/// The type `OpenapiInvalid`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct OpenapiInvalid {
+    /// What is wrong, and where.
+    pub reason: String,
+}
+
 /// The type `PriceUnknown`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct PriceUnknown {
@@ -729,6 +800,20 @@ pub struct ProviderNotFound {
     pub name: String,
 }
 
+/// The type `ServiceExists`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ServiceExists {
+    /// The property `name`.
+    pub name: String,
+}
+
+/// The type `ServiceNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ServiceNotFound {
+    /// The property `name`.
+    pub name: String,
+}
+
 /// The type `SpokeIdForbidden`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct SpokeIdForbidden {
@@ -753,6 +838,26 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `ToolChanged`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ToolChanged {
+    /// Name of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name that the server gives the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+}
+
+impl Default for ToolChanged {
+    fn default() -> Self {
+        Self {
+            name: Default::default(),
+            tool: Default::default(),
+        }
+    }
 }
 
 /// The type `UpstreamFailed`.
@@ -791,6 +896,58 @@ impl Default for UpstreamRejected {
         Self {
             provider: Default::default(),
             status: Default::default(),
+        }
+    }
+}
+
+/// The type `WebUnreadable`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct WebUnreadable {
+    /// The property `contentType`.
+    #[serde(rename = "contentType", default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The property `reason`.
+    pub reason: WebUnreadableReason,
+    /// Status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i64>,
+}
+
+/// The type `WebUnreadableReason`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum WebUnreadableReason {
+    /// `status`
+    #[serde(rename = "status")]
+    Status,
+    /// `type`
+    #[serde(rename = "type")]
+    Type,
+    /// `encoding`
+    #[serde(rename = "encoding")]
+    Encoding,
+    /// `structure`
+    #[serde(rename = "structure")]
+    Structure,
+}
+
+impl ::std::fmt::Display for WebUnreadableReason {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Status => f.write_str("status"),
+            Self::Type => f.write_str("type"),
+            Self::Encoding => f.write_str("encoding"),
+            Self::Structure => f.write_str("structure"),
         }
     }
 }

@@ -12,13 +12,16 @@ pub mod git;
 pub mod hub;
 pub mod key;
 pub mod llm;
+pub mod mcp;
 pub mod model;
 pub mod node;
+pub mod openapi;
 pub mod project;
 pub mod provider;
 pub mod shell;
 pub mod spoke;
 pub mod usage;
+pub mod web;
 pub mod worktree;
 
 /// Every operation of the hub, by id.
@@ -53,11 +56,25 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::llm::embed::DESCRIPTOR,
     &self::llm::message::DESCRIPTOR,
     &self::llm::respond::DESCRIPTOR,
+    &self::mcp::add::DESCRIPTOR,
+    &self::mcp::get::DESCRIPTOR,
+    &self::mcp::list::DESCRIPTOR,
+    &self::mcp::refresh::DESCRIPTOR,
+    &self::mcp::remove::DESCRIPTOR,
+    &self::mcp::test::DESCRIPTOR,
+    &self::mcp::update::DESCRIPTOR,
     &self::model::alias::DESCRIPTOR,
     &self::model::list::DESCRIPTOR,
     &self::model::remove::DESCRIPTOR,
     &self::model::route::DESCRIPTOR,
     &self::node::list::DESCRIPTOR,
+    &self::openapi::add::DESCRIPTOR,
+    &self::openapi::get::DESCRIPTOR,
+    &self::openapi::list::DESCRIPTOR,
+    &self::openapi::refresh::DESCRIPTOR,
+    &self::openapi::remove::DESCRIPTOR,
+    &self::openapi::test::DESCRIPTOR,
+    &self::openapi::update::DESCRIPTOR,
     &self::project::archive::DESCRIPTOR,
     &self::project::create::DESCRIPTOR,
     &self::project::get::DESCRIPTOR,
@@ -74,6 +91,8 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::spoke::list::DESCRIPTOR,
     &self::usage::list::DESCRIPTOR,
     &self::usage::summary::DESCRIPTOR,
+    &self::web::fetch::DESCRIPTOR,
+    &self::web::search::DESCRIPTOR,
 ];
 
 /// Registers every handler of the hub. A declared operation without a handler does not compile.
@@ -109,11 +128,25 @@ where
     H: ::alkhub_core::Handle<self::llm::Embed>,
     H: ::alkhub_core::Handle<self::llm::Message>,
     H: ::alkhub_core::Handle<self::llm::Respond>,
+    H: ::alkhub_core::Handle<self::mcp::Add>,
+    H: ::alkhub_core::Handle<self::mcp::Get>,
+    H: ::alkhub_core::Handle<self::mcp::List>,
+    H: ::alkhub_core::Handle<self::mcp::Refresh>,
+    H: ::alkhub_core::Handle<self::mcp::Remove>,
+    H: ::alkhub_core::Handle<self::mcp::Test>,
+    H: ::alkhub_core::Handle<self::mcp::Update>,
     H: ::alkhub_core::Handle<self::model::Alias>,
     H: ::alkhub_core::Handle<self::model::List>,
     H: ::alkhub_core::Handle<self::model::Remove>,
     H: ::alkhub_core::Handle<self::model::Route>,
     H: ::alkhub_core::Handle<self::node::List>,
+    H: ::alkhub_core::Handle<self::openapi::Add>,
+    H: ::alkhub_core::Handle<self::openapi::Get>,
+    H: ::alkhub_core::Handle<self::openapi::List>,
+    H: ::alkhub_core::Handle<self::openapi::Refresh>,
+    H: ::alkhub_core::Handle<self::openapi::Remove>,
+    H: ::alkhub_core::Handle<self::openapi::Test>,
+    H: ::alkhub_core::Handle<self::openapi::Update>,
     H: ::alkhub_core::Handle<self::project::Archive>,
     H: ::alkhub_core::Handle<self::project::Create>,
     H: ::alkhub_core::Handle<self::project::Get>,
@@ -130,6 +163,8 @@ where
     H: ::alkhub_core::Handle<self::spoke::List>,
     H: ::alkhub_core::Handle<self::usage::List>,
     H: ::alkhub_core::Handle<self::usage::Summary>,
+    H: ::alkhub_core::Handle<self::web::Fetch>,
+    H: ::alkhub_core::Handle<self::web::Search>,
 {
     registry.add_handler::<self::audit::List, H>(hub);
     registry.add_handler::<self::budget::List, H>(hub);
@@ -161,11 +196,25 @@ where
     registry.add_handler::<self::llm::Embed, H>(hub);
     registry.add_handler::<self::llm::Message, H>(hub);
     registry.add_handler::<self::llm::Respond, H>(hub);
+    registry.add_handler::<self::mcp::Add, H>(hub);
+    registry.add_handler::<self::mcp::Get, H>(hub);
+    registry.add_handler::<self::mcp::List, H>(hub);
+    registry.add_handler::<self::mcp::Refresh, H>(hub);
+    registry.add_handler::<self::mcp::Remove, H>(hub);
+    registry.add_handler::<self::mcp::Test, H>(hub);
+    registry.add_handler::<self::mcp::Update, H>(hub);
     registry.add_handler::<self::model::Alias, H>(hub);
     registry.add_handler::<self::model::List, H>(hub);
     registry.add_handler::<self::model::Remove, H>(hub);
     registry.add_handler::<self::model::Route, H>(hub);
     registry.add_handler::<self::node::List, H>(hub);
+    registry.add_handler::<self::openapi::Add, H>(hub);
+    registry.add_handler::<self::openapi::Get, H>(hub);
+    registry.add_handler::<self::openapi::List, H>(hub);
+    registry.add_handler::<self::openapi::Refresh, H>(hub);
+    registry.add_handler::<self::openapi::Remove, H>(hub);
+    registry.add_handler::<self::openapi::Test, H>(hub);
+    registry.add_handler::<self::openapi::Update, H>(hub);
     registry.add_handler::<self::project::Archive, H>(hub);
     registry.add_handler::<self::project::Create, H>(hub);
     registry.add_handler::<self::project::Get, H>(hub);
@@ -182,6 +231,8 @@ where
     registry.add_handler::<self::spoke::List, H>(hub);
     registry.add_handler::<self::usage::List, H>(hub);
     registry.add_handler::<self::usage::Summary, H>(hub);
+    registry.add_handler::<self::web::Fetch, H>(hub);
+    registry.add_handler::<self::web::Search, H>(hub);
 }
 
 /// Every operation of a base spoke, by id.
@@ -303,6 +354,16 @@ macro_rules! handlers {
             mod message;
             mod respond;
         }
+        #[doc = "Handlers of the namespace `mcp`."]
+        pub mod mcp {
+            mod add;
+            mod get;
+            mod list;
+            mod refresh;
+            mod remove;
+            mod test;
+            mod update;
+        }
         #[doc = "Handlers of the namespace `model`."]
         pub mod model {
             mod alias;
@@ -313,6 +374,16 @@ macro_rules! handlers {
         #[doc = "Handlers of the namespace `node`."]
         pub mod node {
             mod list;
+        }
+        #[doc = "Handlers of the namespace `openapi`."]
+        pub mod openapi {
+            mod add;
+            mod get;
+            mod list;
+            mod refresh;
+            mod remove;
+            mod test;
+            mod update;
         }
         #[doc = "Handlers of the namespace `project`."]
         pub mod project {
@@ -341,6 +412,11 @@ macro_rules! handlers {
         pub mod usage {
             mod list;
             mod summary;
+        }
+        #[doc = "Handlers of the namespace `web`."]
+        pub mod web {
+            mod fetch;
+            mod search;
         }
     };
 }

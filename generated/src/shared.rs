@@ -3,6 +3,24 @@
 //! Types that several operations use.
 #![allow(clippy::all, clippy::unwrap_used, nonstandard_style)]
 
+/// Headers of every request, sealed and never shown: name to value.
+pub type ApiHeaders = ::std::collections::BTreeMap<String, String>;
+
+/// The namespace of its operations; lower-case letters, digits, hyphens and underscores.
+pub type ApiName = String;
+
+/// Scopes that a caller of its operations must hold, all of them; `<name>:call` unless given. An empty list lets every caller with a key in.
+pub type ApiScopes = Vec<String>;
+
+/// The type `ApiSecret`.
+pub type ApiSecret = String;
+
+/// The type `ApiText`.
+pub type ApiText = String;
+
+/// The type `ApiUrl`.
+pub type ApiUrl = String;
+
 /// Id of the key, project or session.
 pub type BudgetSubject = String;
 
@@ -11,6 +29,15 @@ pub type EventPattern = String;
 
 /// The type `EventReference`.
 pub type EventReference = String;
+
+/// Headers of every request, sealed and never shown: name to value.
+pub type McpHeaders = ::std::collections::BTreeMap<String, String>;
+
+/// Scopes that a caller of its tools must hold, all of them. None lets every caller with a key in.
+pub type McpScopes = Vec<String>;
+
+/// Variables of the program, sealed and never shown: name to value.
+pub type McpVariables = ::std::collections::BTreeMap<String, String>;
 
 /// A name without a slash, which stands for models of providers.
 pub type ModelName = String;
@@ -32,6 +59,9 @@ pub type Resources = ::std::collections::BTreeMap<String, Vec<String>>;
 
 /// The type `Scopes`.
 pub type Scopes = Vec<String>;
+
+/// The namespace of its operations; lower-case letters, digits, hyphens and underscores.
+pub type ServiceName = String;
 
 /// The type `Targets`.
 pub type Targets = Vec<crate::shared::Target>;
@@ -55,6 +85,327 @@ pub struct AccessControl {
     /// The property `resourceType`.
     #[serde(rename = "resourceType", default, skip_serializing_if = "Option::is_none")]
     pub resource_type: Option<String>,
+}
+
+/// How the hub shows the service who it is. Sealed and never shown.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[serde(tag = "type")]
+pub enum ApiAuth {
+    /// No credentials.
+    #[serde(rename = "none")]
+    None,
+    /// A bearer token in `Authorization`.
+    #[serde(rename = "bearer")]
+    Bearer {
+        /// The property `token`.
+        token: String,
+    },
+    /// User name and password in `Authorization`.
+    #[serde(rename = "basic")]
+    Basic {
+        /// The property `password`.
+        password: String,
+        /// The property `username`.
+        username: String,
+    },
+    /// A key. Where `in` and `name` are not given, the document's own declaration of an API key says them.
+    #[serde(rename = "apiKey")]
+    ApiKey {
+        /// The property `in`.
+        #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+        in_: Option<ApiAuthApiKeyIn>,
+        /// The property `name`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Put before the value, for example `Token `.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The property `value`.
+        value: String,
+    },
+    /// OAuth 2 client credentials. The hub gets tokens for itself, and new ones before they expire.
+    #[serde(rename = "clientCredentials")]
+    ClientCredentials {
+        /// The property `audience`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audience: Option<String>,
+        /// The property `clientId`.
+        #[serde(rename = "clientId")]
+        client_id: String,
+        /// The property `clientSecret`.
+        #[serde(rename = "clientSecret")]
+        client_secret: String,
+        /// Whether id and secret are sent in the form, and not in `Authorization`.
+        #[serde(rename = "inBody", default)]
+        in_body: bool,
+        /// The property `scopes`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scopes: Option<Vec<String>>,
+        /// Where tokens are given; the document's own unless given.
+        #[serde(rename = "tokenUrl", default, skip_serializing_if = "Option::is_none")]
+        token_url: Option<String>,
+    },
+}
+
+impl ::std::fmt::Debug for ApiAuth {
+    fn fmt(&self, __formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match self {
+            Self::None { .. } => __formatter.write_str("None"),
+            Self::Bearer { .. } => {
+                __formatter.debug_struct("Bearer").field("token", &"[secret]").finish()
+            }
+            Self::Basic { username, .. } => {
+                __formatter
+                    .debug_struct("Basic")
+                    .field("password", &"[secret]")
+                    .field("username", username)
+                    .finish()
+            }
+            Self::ApiKey { in_, name, prefix, .. } => {
+                __formatter
+                    .debug_struct("ApiKey")
+                    .field("in_", in_)
+                    .field("name", name)
+                    .field("prefix", prefix)
+                    .field("value", &"[secret]")
+                    .finish()
+            }
+            Self::ClientCredentials {
+                audience,
+                client_id,
+                in_body,
+                scopes,
+                token_url,
+                ..
+            } => {
+                __formatter
+                    .debug_struct("ClientCredentials")
+                    .field("audience", audience)
+                    .field("client_id", client_id)
+                    .field("client_secret", &"[secret]")
+                    .field("in_body", in_body)
+                    .field("scopes", scopes)
+                    .field("token_url", token_url)
+                    .finish()
+            }
+        }
+    }
+}
+
+/// The type `ApiAuthApiKeyIn`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiAuthApiKeyIn {
+    /// `header`
+    #[serde(rename = "header")]
+    Header,
+    /// `query`
+    #[serde(rename = "query")]
+    Query,
+    /// `cookie`
+    #[serde(rename = "cookie")]
+    Cookie,
+}
+
+impl ::std::fmt::Display for ApiAuthApiKeyIn {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Header => f.write_str("header"),
+            Self::Query => f.write_str("query"),
+            Self::Cookie => f.write_str("cookie"),
+        }
+    }
+}
+
+/// What was left out of the document or changed, and why.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiReport {
+    /// The property `lines`.
+    pub lines: Vec<crate::shared::ApiReportLine>,
+    /// How many lines there would be beyond these.
+    pub more: i64,
+}
+
+/// Something of the document that is no operation, or is one with a change.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiReportLine {
+    /// Whether it is missing altogether.
+    #[serde(rename = "leftOut")]
+    pub left_out: bool,
+    /// The property `method`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The property `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The property `reason`.
+    pub reason: String,
+}
+
+/// An HTTP service whose operations, as its OpenAPI document has them, are operations of the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiService {
+    /// Kind of its credentials.
+    pub auth: ApiServiceAuth,
+    /// What was given instead of the document's own server.
+    #[serde(rename = "baseUrl", default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// Headers of every request; their values are not shown.
+    #[serde(rename = "headerNames")]
+    pub header_names: Vec<String>,
+    /// How much of the document is no operation.
+    #[serde(rename = "leftOut")]
+    pub left_out: i64,
+    /// The property `name`.
+    pub name: String,
+    /// How many operations the document gives.
+    pub operations: i64,
+    /// Where it was asked for one service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<crate::shared::ApiReport>,
+    /// Scopes that a caller of its operations must hold.
+    #[serde(rename = "requiredScopes")]
+    pub required_scopes: Vec<String>,
+    /// The property `revision`.
+    pub revision: i64,
+    /// Where requests go.
+    pub server: String,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<crate::shared::ApiStatus>,
+    /// Longest time of one of its requests.
+    #[serde(rename = "timeoutMs", default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<i64>,
+    /// As the document says.
+    pub title: String,
+    /// The property `updatedAt`.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+    /// Where the document is; absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// As the document says.
+    pub version: String,
+}
+
+/// Kind of its credentials.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiServiceAuth {
+    /// `none`
+    #[serde(rename = "none")]
+    None,
+    /// `bearer`
+    #[serde(rename = "bearer")]
+    Bearer,
+    /// `basic`
+    #[serde(rename = "basic")]
+    Basic,
+    /// `apiKey`
+    #[serde(rename = "apiKey")]
+    ApiKey,
+    /// `clientCredentials`
+    #[serde(rename = "clientCredentials")]
+    ClientCredentials,
+}
+
+impl ::std::fmt::Display for ApiServiceAuth {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::None => f.write_str("none"),
+            Self::Bearer => f.write_str("bearer"),
+            Self::Basic => f.write_str("basic"),
+            Self::ApiKey => f.write_str("apiKey"),
+            Self::ClientCredentials => f.write_str("clientCredentials"),
+        }
+    }
+}
+
+/// What has become of it in the process that answers.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiStatus {
+    /// How many operations it offers.
+    pub operations: i64,
+    /// The property `phase`.
+    pub phase: ApiStatusPhase,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The property `rejected`.
+    pub rejected: Vec<ApiStatusRejectedItem>,
+    /// The property `since`.
+    pub since: String,
+}
+
+/// The type `ApiStatusPhase`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ApiStatusPhase {
+    /// `opening`
+    #[serde(rename = "opening")]
+    Opening,
+    /// `ready`
+    #[serde(rename = "ready")]
+    Ready,
+    /// `unavailable`
+    #[serde(rename = "unavailable")]
+    Unavailable,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+impl ::std::fmt::Display for ApiStatusPhase {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Opening => f.write_str("opening"),
+            Self::Ready => f.write_str("ready"),
+            Self::Unavailable => f.write_str("unavailable"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}
+
+/// The type `ApiStatusRejectedItem`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ApiStatusRejectedItem {
+    /// The property `name`.
+    pub name: String,
+    /// The property `reason`.
+    pub reason: String,
 }
 
 /// How much may be spent. Once it is spent, requests are refused.
@@ -376,6 +727,248 @@ impl ::std::fmt::Display for KeyStatus {
     }
 }
 
+/// A difference between the tools as approved and as the server offers them now.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpChange {
+    /// The property `change`.
+    pub change: McpChangeChange,
+    /// What is described differently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<crate::shared::McpField>>,
+    /// The name that the server gives it.
+    pub tool: String,
+}
+
+/// The type `McpChangeChange`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpChangeChange {
+    /// `added`
+    #[serde(rename = "added")]
+    Added,
+    /// `removed`
+    #[serde(rename = "removed")]
+    Removed,
+    /// `changed`
+    #[serde(rename = "changed")]
+    Changed,
+}
+
+impl ::std::fmt::Display for McpChangeChange {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Added => f.write_str("added"),
+            Self::Removed => f.write_str("removed"),
+            Self::Changed => f.write_str("changed"),
+        }
+    }
+}
+
+/// A part of a description, as approved and as it is now; null where it was or is absent.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpField {
+    /// As approved.
+    pub before: ::serde_json::Value,
+    /// The property `field`.
+    pub field: McpFieldField,
+    /// As the server says now.
+    pub now: ::serde_json::Value,
+}
+
+/// The type `McpFieldField`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpFieldField {
+    /// `title`
+    #[serde(rename = "title")]
+    Title,
+    /// `description`
+    #[serde(rename = "description")]
+    Description,
+    /// `inputSchema`
+    #[serde(rename = "inputSchema")]
+    InputSchema,
+    /// `outputSchema`
+    #[serde(rename = "outputSchema")]
+    OutputSchema,
+    /// `annotations`
+    #[serde(rename = "annotations")]
+    Annotations,
+}
+
+impl ::std::fmt::Display for McpFieldField {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Title => f.write_str("title"),
+            Self::Description => f.write_str("description"),
+            Self::InputSchema => f.write_str("inputSchema"),
+            Self::OutputSchema => f.write_str("outputSchema"),
+            Self::Annotations => f.write_str("annotations"),
+        }
+    }
+}
+
+/// A program that speaks MCP over its standard input and output. The operator must have allowed exactly this command line.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpProgram {
+    /// The property `args`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// Path of the program.
+    pub command: String,
+    /// The folder that it runs in; that of temporary files unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+}
+
+/// The type `McpRejected`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpRejected {
+    /// The property `reason`.
+    pub reason: String,
+    /// The property `tool`.
+    pub tool: String,
+}
+
+/// An MCP server whose tools are operations of the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpServer {
+    /// How many tools differ from what was approved.
+    pub changed: i64,
+    /// How they differ, where it was asked for one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<crate::shared::McpChange>>,
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// Variables that the program gets; their values are not shown.
+    #[serde(rename = "envNames")]
+    pub env_names: Vec<String>,
+    /// Whether a bearer token is sent.
+    #[serde(rename = "hasBearer")]
+    pub has_bearer: bool,
+    /// Headers that are sent; their values are not shown.
+    #[serde(rename = "headerNames")]
+    pub header_names: Vec<String>,
+    /// The property `name`.
+    pub name: String,
+    /// Whether changed tools are refused until they are approved.
+    pub pin: bool,
+    /// The property `requiredScopes`.
+    #[serde(rename = "requiredScopes")]
+    pub required_scopes: Vec<String>,
+    /// The property `revision`.
+    pub revision: i64,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<crate::shared::McpStatus>,
+    /// The property `stdio`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdio: Option<crate::shared::McpProgram>,
+    /// The approved tools, where it was asked for one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<crate::shared::McpTool>>,
+    /// The property `updatedAt`.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+    /// Where it speaks streamable HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Version of its operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What has become of it in the process that answers.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpStatus {
+    /// How many operations it offers.
+    pub operations: i64,
+    /// `unavailable` servers are tried again and again; `failed` ones cannot be opened as they are stored.
+    pub phase: McpStatusPhase,
+    /// Revision of the protocol that is spoken with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Tools that are no operations.
+    pub rejected: Vec<crate::shared::McpRejected>,
+    /// Name and version of the server, as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The property `since`.
+    pub since: String,
+}
+
+/// `unavailable` servers are tried again and again; `failed` ones cannot be opened as they are stored.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum McpStatusPhase {
+    /// `opening`
+    #[serde(rename = "opening")]
+    Opening,
+    /// `ready`
+    #[serde(rename = "ready")]
+    Ready,
+    /// `unavailable`
+    #[serde(rename = "unavailable")]
+    Unavailable,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+impl ::std::fmt::Display for McpStatusPhase {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Opening => f.write_str("opening"),
+            Self::Ready => f.write_str("ready"),
+            Self::Unavailable => f.write_str("unavailable"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}
+
+/// A tool as it was approved.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct McpTool {
+    /// SHA-256 of its name, description, schemas and annotations.
+    pub fingerprint: String,
+    /// The name that the server gives it.
+    pub tool: String,
+}
+
 /// A model by one of its names.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct Model {
@@ -507,6 +1100,9 @@ pub struct OperationSpec {
     /// JSON Schema 2020-12 of the input.
     #[serde(rename = "inputSchema")]
     pub input_schema: ::serde_json::Value,
+    /// How MCP offers it, where that is not by search, schema and call alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<OperationSpecMcp>,
     /// The property `name`.
     pub name: String,
     /// The property `namespace`.
@@ -526,6 +1122,37 @@ pub struct OperationSpec {
     pub type_: OperationSpecType,
     /// The property `version`.
     pub version: String,
+}
+
+/// How MCP offers it, where that is not by search, schema and call alone.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum OperationSpecMcp {
+    /// `tool`
+    #[serde(rename = "tool")]
+    Tool,
+    /// `hidden`
+    #[serde(rename = "hidden")]
+    Hidden,
+}
+
+impl ::std::fmt::Display for OperationSpecMcp {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Tool => f.write_str("tool"),
+            Self::Hidden => f.write_str("hidden"),
+        }
+    }
 }
 
 /// The type `OperationSpecType`.

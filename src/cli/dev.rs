@@ -129,6 +129,7 @@ In another terminal:
     -H 'Content-Type: application/json' -d '{{\"operationId\": \"{ID}.fs.list\"}}'
 
   {url}/docs     every operation of the hub
+  {url}/mcp      MCP: `alkhub mcp` prints the settings of clients
   {ws}/ws          the call protocol, for spokes and clients
 
 The key may do everything; Ctrl-C stops both.

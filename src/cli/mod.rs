@@ -11,6 +11,7 @@ mod events;
 mod exit;
 mod keys;
 mod llm;
+mod mcp;
 mod migrate;
 mod openapi;
 mod output;
@@ -62,6 +63,7 @@ fn run(cli: Cli) -> End {
         Some(Command::Keys(args)) => block_on(keys::run(&global, args)),
         Some(Command::Migrate(args)) => block_on(migrate::run(&global, args)),
         Some(Command::Config(args)) => config::run(&global, &args),
+        Some(Command::Mcp(args)) => mcp::run(args),
         Some(Command::Doctor(args)) => block_on(doctor::run(&global, args)),
         Some(Command::Completions(args)) => complete::run(&args),
         Some(Command::Openapi) => openapi::run(),

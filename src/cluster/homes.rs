@@ -4,17 +4,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use alkhub_core::{CallError, Engine, protocol};
+use alkhub_core::{CallError, Engine, error::codes, protocol};
 use futures::{FutureExt, StreamExt};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Links;
+use super::{FAREWELL, Links, vitals};
 use crate::{
     bus::{self, Bus, Subscription},
     convert::signed,
@@ -32,6 +35,8 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// Changes within so long are looked at together.
 const TOGETHER: Duration = Duration::from_millis(20);
+/// After the database was away, other processes have so long to say that they live before one counts as dead.
+const LENIENT: Duration = Duration::from_secs(5);
 
 enum News {
     Came,
@@ -52,6 +57,8 @@ struct Inner {
     links: Links,
     /// Spokes that are entered and not yet in place.
     claiming: AtomicUsize,
+    /// This process stops, and has no homes any more, though its spokes are connected for a while yet.
+    withdrawn: AtomicBool,
     /// One entry for each spoke that comes or goes, of which the database sets the pace.
     news: mpsc::UnboundedSender<News>,
 }
@@ -70,6 +77,16 @@ impl Drop for Claim {
     }
 }
 
+/// What is known so far.
+#[derive(Default)]
+struct View {
+    /// Value of the counter at the last look; `None` where all is to be read again.
+    revision: Option<i64>,
+    living: Vec<String>,
+    /// When the database was last found away.
+    away: Option<Instant>,
+}
+
 impl Homes {
     /// Follows the homes of all spokes until `stop` is cancelled, and serves other processes with this engine.
     pub async fn start(
@@ -80,7 +97,7 @@ impl Homes {
         engine: &Engine,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) {
+    ) -> Self {
         links.serve(engine).await;
         let heard = bus.subscribe(&bus::topic(CHANGED, "")).await;
         let (news, waiting) = mpsc::unbounded_channel();
@@ -90,12 +107,15 @@ impl Homes {
             node_id: links.node_id(),
             links,
             claiming: AtomicUsize::new(0),
+            withdrawn: AtomicBool::new(false),
             news,
         };
         let homes = Self { inner: Arc::new(inner) };
         spokes.share(homes.clone());
-        let following = homes.follow(heard, waiting, spokes.clone(), engine.clone());
+        vitals::start(spokes, bus, &homes.node_id(), tasks, stop).await;
+        let following = homes.clone().follow(heard, waiting, spokes.clone(), engine.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(following));
+        homes
     }
 
     /// Id of this process.
@@ -115,6 +135,12 @@ impl Homes {
     /// # Errors
     /// UNAVAILABLE or EXECUTION_ERROR.
     pub async fn claim(&self, home: Home, any: bool) -> Result<Option<Claim>, CallError> {
+        if self.inner.withdrawn.load(Ordering::Acquire) {
+            let mut error =
+                CallError::new(codes::UNAVAILABLE, "This process of the hub is stopping; connect again.");
+            error.retry_after = Some(1);
+            return Err(error);
+        }
         self.inner.claiming.fetch_add(1, Ordering::AcqRel);
         let mut claim = Claim { epoch: 0, homes: self.clone() };
         let home = Home { node_id: self.inner.node_id.to_string(), ..home };
@@ -123,6 +149,18 @@ impl Homes {
             claim.epoch = epoch;
             claim
         }))
+    }
+
+    /// Gives up all homes of this process, which stops: callers elsewhere find other spokes, and spokes are refused. What
+    /// runs for other processes goes on.
+    pub async fn withdraw(&self) {
+        self.inner.withdrawn.store(true, Ordering::Release);
+        self.inner.links.refuse_new();
+        match timeout(FAREWELL, spoke_homes::release_all(&self.inner.database, &self.inner.node_id)).await {
+            Ok(Ok(())) => self.tell().await,
+            Ok(Err(error)) => tracing::debug!(cause = error.cause, "its spokes go with this process"),
+            Err(_) => tracing::debug!("its spokes go with this process"),
+        }
     }
 
     /// A spoke has left.
@@ -137,9 +175,10 @@ impl Homes {
         spokes: Spokes,
         engine: Engine,
     ) {
-        let (mut known, mut living) = (None, Vec::new());
+        let mut view = View::default();
         loop {
-            if let Err(error) = self.look(&mut known, &mut living, &spokes, &engine).await {
+            if let Err(error) = self.look(&mut view, &spokes, &engine).await {
+                view.away = Some(Instant::now());
                 tracing::debug!(cause = error.cause, "the spokes of other processes cannot be read");
             }
             let first = tokio::select! {
@@ -155,7 +194,7 @@ impl Homes {
                     && self.take_away(&id, epoch).await.is_err()
                 {
                     // The next look finds it again.
-                    known = None;
+                    view.revision = None;
                 }
                 next = news.try_recv().ok();
             }
@@ -178,33 +217,45 @@ impl Homes {
     }
 
     /// Brings what is known here to where the database is.
-    async fn look(
-        &self,
-        known: &mut Option<i64>,
-        living: &mut Vec<String>,
-        spokes: &Spokes,
-        engine: &Engine,
-    ) -> Result<(), CallError> {
-        let mut read = spoke_homes::read(&self.inner.database, *known).await?;
+    async fn look(&self, view: &mut View, spokes: &Spokes, engine: &Engine) -> Result<(), CallError> {
+        let database = &self.inner.database;
+        let lenient = view.away.is_some_and(|away| away.elapsed() < LENIENT);
+        let mut read = spoke_homes::read(database, view.revision, lenient).await?;
         read.nodes.sort_unstable();
-        if read.homes.is_none() && read.nodes != *living {
-            read.homes = spoke_homes::read(&self.inner.database, None).await?.homes;
+        if read.homes.is_none() && read.nodes != view.living {
+            read.homes = spoke_homes::read(database, None, lenient).await?.homes;
         }
         let Some(mut homes) = read.homes else { return Ok(()) };
         let here = self.inner.node_id.clone();
         homes.retain(|home| home.node_id == *here || read.nodes.contains(&home.node_id));
         let (settled, registry) = (spokes.clone(), engine.clone());
+        let withdrawn = self.inner.withdrawn.load(Ordering::Acquire);
         // It compiles schemas, which takes a while.
-        let settle =
-            tokio::task::spawn_blocking(move || settled.settle(&homes, read.revision, registry.registry()));
-        let stale = settle.await.map_err(|error| CallError::internal(&error))?;
+        let settle = tokio::task::spawn_blocking(move || {
+            settled.settle(&homes, read.revision, withdrawn, registry.registry())
+        });
+        let settled = settle.await.map_err(|error| CallError::internal(&error))?;
         // One that is new here may have opened a link already.
-        self.inner.links.part(living.iter().filter(|node| !read.nodes.contains(node)));
-        (*known, *living) = (Some(read.revision), read.nodes);
-        if self.inner.claiming.load(Ordering::Acquire) == 0 {
-            for (id, epoch) in stale {
+        self.inner.links.part(view.living.iter().filter(|node| !read.nodes.contains(node)));
+        view.revision = Some(read.revision).filter(|_| settled.complete);
+        view.living = read.nodes;
+        if withdrawn || settled.doubtful.is_empty() {
+            return Ok(());
+        }
+        // A claim on its way explains what does not agree. Each ends with a look of its own.
+        if self.inner.claiming.load(Ordering::Acquire) > 0 {
+            view.revision = None;
+            return Ok(());
+        }
+        let mut changed = false;
+        for (id, epoch) in settled.doubtful {
+            if spokes.is_unfounded(&id, epoch, engine.registry()) {
                 self.take_away(&id, epoch).await?;
+                changed = true;
             }
+        }
+        if changed {
+            self.tell().await;
         }
         Ok(())
     }

@@ -4,7 +4,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use alkhub_core::{
@@ -21,6 +25,7 @@ use futures::{SinkExt, StreamExt, channel::mpsc};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::{task::coop, time::sleep};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -32,14 +37,18 @@ use crate::{
 
 /// Type of the topic of a process.
 const TOPIC: &str = "hub.node";
-/// Frames that wait to be read by one link, and to be published by one.
+/// Frames that wait to be published by one link.
 const WAITING: usize = 256;
+/// What a frame that waits to be read counts for beside its text.
+const FRAME: usize = 64;
 /// Frames in a message.
 const BATCH: usize = 64;
 /// Room in a message for what stands around its frames.
 const AROUND: usize = 4096;
 /// Links of a process.
 const MOST: usize = 4096;
+/// How often to look whether all is done that a process that stops waits for.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A message of a link.
 #[derive(Deserialize, Serialize)]
@@ -69,12 +78,23 @@ struct Line {
     peer: Peer,
     node: Arc<str>,
     ours: bool,
-    /// What is read.
-    read: mpsc::Sender<Result<Frame, Error>>,
+    /// What is read; its bytes are bounded as those of any peer that is too slow, so that it need not wait.
+    read: mpsc::UnboundedSender<Frame>,
+    unread: Arc<AtomicUsize>,
     /// What is sent.
     sent: mpsc::Sender<Frame>,
     /// Number of the next message.
     next: u64,
+}
+
+impl Line {
+    /// Gives a frame to the reader; whether it fits.
+    fn push(&self, frame: Frame, most: usize) -> bool {
+        let size = frame.len() + FRAME;
+        let unread = self.unread.fetch_add(size, Ordering::Relaxed);
+        // The first one always: it may be as large as a message may be.
+        (unread == 0 || unread + size <= most) && self.read.unbounded_send(frame).is_ok()
+    }
 }
 
 /// The links of this process. Cheap to clone.
@@ -89,6 +109,8 @@ struct Inner {
     limits: ArcSwap<Limits>,
     engine: OnceLock<Engine>,
     lines: Mutex<HashMap<Uuid, Line>>,
+    /// This process stops: nothing new is begun for others.
+    refusing: AtomicBool,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -128,6 +150,7 @@ impl Links {
             limits: ArcSwap::from_pointee(of_links(limits)),
             engine: OnceLock::new(),
             lines: Mutex::default(),
+            refusing: AtomicBool::new(false),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
@@ -162,8 +185,8 @@ impl Links {
             return Err(away());
         }
         let mut lines = self.inner.lines.lock();
-        let known = lines.values().find(|line| line.ours && line.node == *node);
-        if let Some(known) = known.filter(|line| !line.peer.closed().is_cancelled()) {
+        let usable = |line: &&Line| line.ours && line.node == *node && !line.peer.closed().is_cancelled();
+        if let Some(known) = lines.values().find(usable) {
             return Ok(known.peer.clone());
         }
         self.open(&mut lines, Uuid::new_v4(), node.clone(), true).ok_or_else(away)
@@ -174,14 +197,51 @@ impl Links {
         self.inner.lines.lock().retain(|_, line| !gone.clone().any(|node| **node == *line.node));
     }
 
+    /// From now on what other processes ask for is answered with UNAVAILABLE; what runs for them goes on.
+    pub fn refuse_new(&self) {
+        self.inner.refusing.store(true, Ordering::Release);
+        self.inner.lines.lock().values().for_each(|line| line.peer.refuse_new());
+    }
+
+    /// Ends when no call of another process runs here. Subscriptions do not count: they begin anew elsewhere.
+    pub async fn idle(&self) {
+        while self.inner.lines.lock().values().any(|line| line.peer.answering() > 0) {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Ends all links, after what waits to be sent.
+    pub async fn close(&self) {
+        self.inner.lines.lock().values().for_each(|line| line.peer.close(1001, "the process stops"));
+        while !self.inner.lines.lock().is_empty() {
+            sleep(LOOK).await;
+        }
+    }
+
     fn open(&self, lines: &mut HashMap<Uuid, Line>, link: Uuid, node: Arc<str>, ours: bool) -> Option<Peer> {
         let engine = self.inner.engine.get().filter(|_| lines.len() < MOST)?;
         let peer = Peer::new(Arc::new(Neighbour(engine.clone())), Limits::clone(&self.inner.limits.load()));
         peer.name_end(DISCONNECTED);
-        let (read, reading) = mpsc::channel(WAITING);
+        if self.inner.refusing.load(Ordering::Acquire) {
+            peer.refuse_new();
+        }
+        let (read, reading) = mpsc::unbounded::<Frame>();
         let (sent, sending) = mpsc::channel(WAITING);
-        let line = Line { peer: peer.clone(), node: node.clone(), ours, read, sent: sent.clone(), next: 0 };
+        let unread = Arc::new(AtomicUsize::new(0));
+        let line = Line {
+            peer: peer.clone(),
+            node: node.clone(),
+            ours,
+            read,
+            unread: unread.clone(),
+            sent: sent.clone(),
+            next: 0,
+        };
         lines.insert(link, line);
+        let reading = reading.map(move |frame| {
+            unread.fetch_sub(frame.len() + FRAME, Ordering::Relaxed);
+            Ok(frame)
+        });
         let publishing = self.clone().publish(sending, link, node, ours);
         let stop = self.inner.stop.clone();
         self.inner.tasks.spawn(stop.clone().run_until_cancelled_owned(publishing));
@@ -200,6 +260,7 @@ impl Links {
     async fn publish(self, mut sending: mpsc::Receiver<Frame>, link: Uuid, node: Arc<str>, ours: bool) {
         let (mut number, most) = (0, self.inner.limits.load().frame_bytes);
         let mut next = sending.next().await;
+        let mut over = false;
         while let Some(frame) = next.take() {
             let (mut texts, mut ping, mut bytes, mut waiting) = (Vec::new(), false, 0, Some(frame));
             while let Some(frame) = waiting.take() {
@@ -213,6 +274,10 @@ impl Links {
                         texts.push(text);
                     }
                     Frame::Ping(_) => ping = true,
+                    Frame::Close(_) => {
+                        over = true;
+                        break;
+                    }
                     // An empty message says that this end lives.
                     _ => {}
                 }
@@ -224,14 +289,20 @@ impl Links {
             let said =
                 Said { from: &self.inner.node_id, link, opener: ours, number, end: false, ping, frames };
             if self.say(&node, &said).await.is_err() {
+                // At once, and not when something else is to be sent: what waits would wait for nothing.
+                self.inner.lines.lock().remove(&link);
                 return;
             }
             number += 1;
+            if over {
+                break;
+            }
             if next.is_none() {
                 next = sending.next().await;
             }
         }
         self.end(&node, link, ours).await;
+        self.inner.lines.lock().remove(&link);
     }
 
     async fn say(&self, node: &str, said: &Said<'_>) -> Result<(), CallError> {
@@ -249,6 +320,8 @@ impl Links {
 
     async fn hear(self, mut heard: Subscription) {
         while let Some(heard) = heard.next().await {
+            // Messages that are there already would let nobody else run, the readers of links among them.
+            coop::consume_budget().await;
             match heard {
                 Heard::Message(message) => {
                     let unknown = match serde_json::from_slice::<Envelope<'_>>(&message) {
@@ -288,11 +361,12 @@ impl Links {
         let Some(line) = lines.get_mut(&said.link) else { return over };
         let mut fits = said.number == line.next && *line.node == *said.from && line.ours != said.opener;
         line.next += 1;
+        let most = self.inner.limits.load().buffer_hard;
         for frame in &said.frames {
-            fits = fits && line.read.try_send(Ok(Frame::text(frame.get()))).is_ok();
+            fits = fits && line.push(Frame::text(frame.get()), most);
         }
         if said.frames.is_empty() {
-            let _ = line.read.try_send(Ok(Frame::Pong(Bytes::new())));
+            fits = fits && line.push(Frame::Pong(Bytes::new()), most);
         }
         if said.ping {
             let _ = line.sent.try_send(Frame::Pong(Bytes::new()));

@@ -2,6 +2,7 @@
 
 mod homes;
 mod links;
+mod vitals;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -63,11 +64,15 @@ async fn keep(database: Database, spokes: Spokes, node: Node, heartbeat: Duratio
     let beating = async {
         let mut beats = interval(heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silent = false;
+        let (mut silent, mut judges) = (false, false);
         loop {
             beats.tick().await;
             let said = Node { seen_at: now_ms(), spokes: signed(spokes.len() as u64), ..node.clone() };
-            match nodes::beat(&database, said).await {
+            // Who could not say anything itself for a while does not hold the silence of the others against them: they
+            // may have been held up by the same database, and have until its next beat.
+            let beat = nodes::beat(&database, said, judges).await;
+            judges = beat.is_ok();
+            match beat {
                 Ok(()) => silent = false,
                 // Once: the database says the rest.
                 Err(error) if !std::mem::replace(&mut silent, true) => {

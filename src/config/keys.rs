@@ -112,6 +112,11 @@ pub fn all() -> Vec<Key> {
             "ALKHUB_LISTEN"
         ),
         key!(
+            "server.public_url" = server.public_url,
+            "The URL by which clients reach the hub, for example through a proxy; without it the hub goes by the name that a request asks for.",
+            "ALKHUB_PUBLIC_URL"
+        ),
+        key!(
             "server.shutdown_grace" = server.shutdown_grace,
             "How long running calls may take to finish once the hub is told to stop."
         ),
@@ -215,6 +220,23 @@ pub fn all() -> Vec<Key> {
             "rate.patience" = rate.patience,
             "How long a call may wait for Redis to count it; after that the process counts by itself for a while."
         ),
+        key!(
+            "mcp.allowed_hosts" = mcp.allowed_hosts,
+            "Host names by which MCP clients may reach the hub, besides IP addresses, `localhost` and that of `server.public_url`."
+        ),
+        key!(
+            "mcp.allowed_origins" = mcp.allowed_origins,
+            "Web origins that may use MCP, besides loopback ones, that of `server.public_url` and `cors.allowed_origins`."
+        ),
+        key!("mcp.streams" = mcp.streams, "Most streams of notifications to MCP clients open at once."),
+        key!("mcp.collect_items" = mcp.collect_items, "Most items of a subscription that a tool collects."),
+        key!(size "mcp.collect_bytes" = mcp.collect_bytes, "Most bytes of items that a tool collects."),
+        key!("mcp.collect_for" = mcp.collect_for, "How long a tool collects items."),
+        key!(
+            "mcp.resume_for" = mcp.resume_for,
+            "How long a streamed answer whose client has gone is kept for it, and its call goes on."
+        ),
+        key!(size "mcp.resume_bytes" = mcp.resume_bytes, "Most bytes of streamed answers that are kept."),
         key!("idempotency.keep" = idempotency.keep, "How long the answer to an idempotency key is kept."),
         key!(
             "idempotency.lease" = idempotency.lease,
@@ -279,6 +301,28 @@ pub fn all() -> Vec<Key> {
             "llm.capture_keep" = llm.capture_keep,
             "How long prompts and answers are kept of keys that have them recorded."
         ),
+        key!(
+            "imports.directory" = directory.imports,
+            "Directory of operation files, `<namespace>/<name>.yaml`, that are served as they come and go; none unless set."
+        ),
+        key!(
+            "imports.stdio.allow" = imports.stdio.allow,
+            "Command lines of MCP servers that may be started, exactly; one that ends with ` *` allows any arguments."
+        ),
+        key!(
+            "imports.stdio.env" = imports.stdio.env,
+            "Variables of the hub that such programs see beside their own."
+        ),
+        key!(
+            "web.search.provider" = web.provider,
+            "What answers `web.search`: `searxng`, `brave` or `none`."
+        ),
+        key!(
+            "web.search.url" = web.url,
+            "Base URL of the search service; needed for `searxng`, known for `brave`."
+        ),
+        key!("web.search.api_key" = web.api_key, "The key of the search service."),
+        key!(size "web.fetch.bytes" = web.fetch_bytes, "Largest page that `web.fetch` reads."),
         key!(
             "compression.enabled" = compression.enabled,
             "Whether answers are compressed for clients that accept it."

@@ -29,6 +29,9 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.json_depth", limits.json_depth, 4, "4 or more"),
         ("limits.connections", limits.connections, 1, "1 or more"),
         ("events.ring", config.events.ring, 16, "16 or more"),
+        ("mcp.streams", config.mcp.streams, 1, "1 or more"),
+        ("mcp.collect_items", config.mcp.collect_items, 1, "1 or more"),
+        ("mcp.collect_bytes", config.mcp.collect_bytes, 1024, "1KiB or more"),
         ("outbound.response_bytes", config.outbound.response_bytes, 1024, "1KiB or more"),
         ("llm.body_bytes", config.llm.body_bytes, 1024, "1KiB or more"),
         ("llm.event_bytes", config.llm.event_bytes, 1024, "1KiB or more"),
@@ -52,6 +55,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("redis.timeout", config.redis.timeout),
+        ("mcp.collect_for", config.mcp.collect_for),
         ("rate.patience", config.rate.patience),
         ("outbound.connect_timeout", config.outbound.connect_timeout),
         ("outbound.read_timeout", config.outbound.read_timeout),
@@ -120,6 +124,19 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
             format!("`{pattern}` is not a pattern of types that callers may have"),
             "types such as `build.done` or `custom.*`, in a namespace that the hub does not use itself",
         );
+    }
+    let good = config.server.public_url.as_deref().is_none_or(is_http_url);
+    let right = "for example `https://hub.example.org`";
+    check("server.public_url", good, "it is not an http or https URL".into(), right);
+    for host in &config.mcp.allowed_hosts {
+        let good =
+            host.parse::<http::uri::Authority>().is_ok_and(|authority| !authority.as_str().contains('@'));
+        let right = "a name, with a port or without, for example `hub.example.org`";
+        check("mcp.allowed_hosts", good, format!("`{host}` is not a host name"), right);
+    }
+    for origin in &config.mcp.allowed_origins {
+        let right = "scheme, host and port without a path, for example `https://app.example.org`";
+        check("mcp.allowed_origins", is_origin(origin), format!("`{origin}` is not an origin"), right);
     }
     for origin in &config.cors.allowed_origins {
         check(

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Llm, Outbound, Secret};
+use super::{Directory, Imports, Llm, Mcp, Outbound, Secret, Web};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -31,12 +31,20 @@ pub struct Config {
     pub rate: Rate,
     /// Answers that are kept by idempotency key.
     pub idempotency: Idempotency,
+    /// MCP clients.
+    pub mcp: Mcp,
     /// The log of events and its readers.
     pub events: Events,
     /// Requests of the hub to other servers.
     pub outbound: Outbound,
     /// Requests to language models.
     pub llm: Llm,
+    /// Directories that are read while the hub runs.
+    pub directory: Directory,
+    /// Imported services.
+    pub imports: Imports,
+    /// What agents look for on the web with.
+    pub web: Web,
     /// Compression of answers.
     pub compression: Compression,
     /// Which web pages of other origins may call the hub.
@@ -67,9 +75,13 @@ impl Default for Config {
             spokes: Spokes::default(),
             rate: Rate::default(),
             idempotency: Idempotency::default(),
+            mcp: Mcp::default(),
             events: Events::default(),
             outbound: Outbound::default(),
             llm: Llm::default(),
+            directory: Directory::default(),
+            imports: Imports::default(),
+            web: Web::default(),
             compression: Compression::default(),
             cors: Cors::default(),
             metrics: Metrics::default(),
@@ -172,6 +184,8 @@ impl Config {
 pub struct Server {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The URL by which clients reach the hub, where they do not reach it by what they say themselves.
+    pub public_url: Option<String>,
     /// How long running calls may take to finish once the hub is told to stop.
     pub shutdown_grace: Duration,
 }
@@ -180,6 +194,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
             shutdown_grace: Duration::from_secs(15),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::units::{duration_text, parse_duration, parse_size, size_text};
-use super::{LogFormat, Secret};
+use super::{LogFormat, Provider, Secret};
 use crate::outbound::Allowed;
 use crate::rate::{OperationQuota, Quota};
 
@@ -287,6 +287,27 @@ impl Value for Vec<Allowed> {
 
     fn show(&self) -> Shown {
         plain(self.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+}
+
+impl Value for Provider {
+    const EXPECTED: &'static str = "`none`, `searxng` or `brave`";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "none" => Some(Self::None),
+            "searxng" => Some(Self::Searxng),
+            "brave" => Some(Self::Brave),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Shown {
+        plain(match self {
+            Self::None => "none",
+            Self::Searxng => "searxng",
+            Self::Brave => "brave",
+        })
     }
 }
 

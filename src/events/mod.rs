@@ -14,6 +14,7 @@ pub mod types;
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -23,14 +24,20 @@ pub use signs::Signs;
 pub use told::Told;
 pub use types::Types;
 
-use crate::storage::{
-    Database,
-    events::{Bounds, Event},
-    retention::Keep,
+use crate::{
+    convert::signed,
+    storage::{
+        Database,
+        events::{Bounds, Event},
+        outbox::Numbered,
+        retention::Keep,
+    },
 };
 
 /// Readers that are at the database at once; the others wait for their turn.
 const AT_ONCE: usize = 4;
+/// Ranges of numbers that are kept for whoever takes them.
+const RANGES: usize = 256;
 
 /// Bounds and pauses.
 #[derive(Clone, Debug)]
@@ -71,6 +78,25 @@ struct Inner {
     turns: Semaphore,
     /// The last number that this process itself has given.
     relayed: watch::Sender<i64>,
+    given: Mutex<Given>,
+}
+
+/// Ranges of numbers that this process has given, where somebody wants to know.
+#[derive(Default)]
+struct Given {
+    wanted: bool,
+    ranges: Vec<(i64, i64)>,
+}
+
+impl Given {
+    fn add(&mut self, numbered: Numbered) {
+        let until = numbered.after.saturating_add(signed(numbered.count));
+        if let Some(before) = self.ranges.last_mut().filter(|before| before.1 == numbered.after) {
+            before.1 = until;
+        } else if self.wanted && numbered.count > 0 && self.ranges.len() < RANGES {
+            self.ranges.push((numbered.after, until));
+        }
+    }
 }
 
 impl Events {
@@ -94,6 +120,7 @@ impl Events {
                 tail: watch::Sender::new(head),
                 turns: Semaphore::new(AT_ONCE),
                 relayed: watch::Sender::new(head),
+                given: Mutex::default(),
                 database,
                 settings: ArcSwap::from_pointee(settings),
                 signs,
@@ -115,6 +142,18 @@ impl Events {
     #[must_use]
     pub fn relayed(&self) -> watch::Receiver<i64> {
         self.inner.relayed.subscribe()
+    }
+
+    /// From now on it is kept which numbers this process gives, for [`Events::take_given`].
+    pub fn keep_given(&self) {
+        self.inner.given.lock().wanted = true;
+    }
+
+    /// The ranges of numbers that this process has given since it was last asked: after one, up to another. Of very many
+    /// that nobody takes, only the first are kept.
+    #[must_use]
+    pub fn take_given(&self) -> Vec<(i64, i64)> {
+        std::mem::take(&mut self.inner.given.lock().ranges)
     }
 
     /// Numbers what was appended last, for a process that ends.

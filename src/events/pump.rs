@@ -60,7 +60,9 @@ impl Events {
         self.show(waiting);
         if waiting.events > 0 {
             loop {
-                let numbered = outbox::number(&inner.database, BATCH).await?;
+                let given = outbox::number(&inner.database, BATCH).await?;
+                inner.given.lock().add(given);
+                let numbered = given.count;
                 inner.signs.sequenced.inc_by(numbered);
                 all += numbered;
                 // Readers get each batch at once.

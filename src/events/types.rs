@@ -18,16 +18,10 @@ pub struct EventType {
     pub description: &'static str,
     /// The scope that a reader needs.
     pub scope: &'static str,
-    /// Whether it is in the log. A signal that is not is heard only by whoever listens at that moment.
-    pub logged: bool,
 }
 
 const fn logged(name: &'static str, scope: &'static str, description: &'static str) -> EventType {
-    EventType { name, description, scope, logged: true }
-}
-
-const fn signal(name: &'static str, scope: &'static str, description: &'static str) -> EventType {
-    EventType { name, description, scope, logged: false }
+    EventType { name, description, scope }
 }
 
 /// All of them.
@@ -46,8 +40,12 @@ pub const TYPES: &[EventType] = &[
         "service:read",
         "An imported service describes its operations otherwise than it was approved.",
     ),
-    signal("spoke.connected", "spoke:read", "A spoke has registered."),
-    signal("spoke.disconnected", "spoke:read", "A spoke is gone."),
+    logged(
+        "spoke.connected",
+        "spoke:read",
+        "A spoke has registered; `id` is empty. It takes the place of an older connection of this spoke.",
+    ),
+    logged("spoke.disconnected", "spoke:read", "A spoke is gone, and no newer connection has its place."),
 ];
 
 /// The types that exist here: the hub's, and those that callers may publish.
@@ -91,7 +89,7 @@ impl Types {
         if identity.is_admin() {
             return vec![Pattern::All];
         }
-        let own = TYPES.iter().filter(|own| own.logged && identity.has_scope(own.scope));
+        let own = TYPES.iter().filter(|own| identity.has_scope(own.scope));
         let own = own.map(|own| Pattern::Exactly(own.name.to_owned()));
         let custom = self.custom.iter().filter(|_| identity.has_scope(CUSTOM_SCOPE)).cloned();
         own.chain(custom).collect()

@@ -3,9 +3,12 @@
 //! The table says which services there are. Every process follows it, and opens each service by the [`Connector`] of its
 //! kind, which offers operations through the [`Link`] that it is given for as long as the service stays as it is.
 
+pub mod directory;
 mod follow;
 mod link;
 mod live;
+pub mod mcp;
+pub mod openapi;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

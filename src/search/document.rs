@@ -9,23 +9,29 @@ pub(super) struct Document {
     pub(super) title: String,
     pub(super) description: String,
     pub(super) tags: String,
-    pub(super) properties: String,
+    /// Names of what it takes.
+    pub(super) input: String,
+    /// Names of what it gives, which every operation on a thing has alike.
+    pub(super) output: String,
 }
 
 impl Document {
     pub(super) fn new(entry: &Entry) -> Self {
-        let mut properties = Vec::new();
-        for schema in [entry.input_schema(), entry.output_schema()] {
+        let properties = |schema: &str| {
+            let mut names = Vec::new();
             if let Ok(schema) = serde_json::from_str::<Value>(schema) {
-                property_names(&schema, &mut properties);
+                property_names(&schema, &mut names);
             }
-        }
+            words(&names.join(" "))
+        };
         Self {
             id: words(entry.id()),
-            title: entry.title().to_owned(),
+            // Where there is none, it is the name.
+            title: if entry.title().contains(' ') { entry.title().to_owned() } else { words(entry.title()) },
             description: entry.description().to_owned(),
             tags: entry.tags().collect::<Vec<_>>().join(" "),
-            properties: words(&properties.join(" ")),
+            input: properties(entry.input_schema()),
+            output: properties(entry.output_schema()),
         }
     }
 }
@@ -45,7 +51,7 @@ fn property_names(node: &Value, names: &mut Vec<String>) {
 
 /// `createdAt` also as `created at`, so that a person's words meet a programmer's.
 fn words(names: &str) -> String {
-    let mut text = names.replace(['.', '_', '-'], " ");
+    let mut text = names.replace(['.', '_', '-', '/'], " ");
     let mut split = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_uppercase() {

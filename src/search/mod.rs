@@ -2,5 +2,6 @@
 
 mod document;
 mod index;
+mod words;
 
 pub use index::Index;

@@ -1,11 +1,12 @@
 //! A running hub: started from a configuration, stopped gracefully.
 
 mod accept;
+mod announce;
 mod error;
 mod follow;
 mod nudge;
+mod record;
 mod signal;
-mod spread;
 mod stall;
 mod streams;
 
@@ -19,6 +20,7 @@ pub use error::StartError;
 use signal::Hangup;
 pub(crate) use signal::StopSignals;
 
+use self::{announce::Announcer, record::Record};
 use crate::{
     bus::{self, Reach},
     cluster::{self, Homes, Links},
@@ -26,7 +28,7 @@ use crate::{
     events::{self, Events},
     hub::{Hub, Parts},
     idempotency::KeptAnswers,
-    imports::Imports,
+    imports::{Connector, Imports, directory, mcp::Mcp, openapi::OpenApi},
     keys::{self, Bootstrap, KeyStore},
     llm::{self, Llm},
     outbound::{Guard, Outbound},
@@ -36,9 +38,11 @@ use crate::{
     storage::Database,
     transport::{
         http::{self, HttpState, HubOperations, Metrics, OperationSet},
+        mcp,
         ws::Sockets,
     },
     vault::Vault,
+    web::Web,
 };
 
 /// A hub that serves.
@@ -46,11 +50,15 @@ pub struct Server {
     address: SocketAddr,
     first_key: Option<String>,
     stop: CancellationToken,
-    /// Cancelled when the last spoke has left; signals of that still want to be spread.
+    /// Cancelled when the last spoke has left, which still wants to be written down.
     quiet: CancellationToken,
     serving: JoinHandle<bool>,
     tasks: TaskTracker,
     sockets: Sockets,
+    /// Where several processes work together.
+    homes: Option<Homes>,
+    record: Option<Record>,
+    announcer: Option<Announcer>,
     grace: Duration,
     engine: Engine,
     keys: KeyStore,
@@ -61,6 +69,8 @@ pub struct Server {
 
 /// Longest that background tasks and connections to the database may take to end, each.
 const TIDY: Duration = Duration::from_secs(5);
+/// Longest that what was said last may take to get out, each.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves the hub's own operations until a signal asks to stop. The configuration came from these sources, and is read
 /// again from there when the file changes, or when a signal or another process asks for it.
@@ -154,7 +164,6 @@ impl Server {
         metrics.include(counters.all()).map_err(|error| StartError::Internal(error.to_string()))?;
         let bus = bus::start(config.bus_settings().as_ref(), &counters, &tasks, &quiet)
             .map_err(StartError::Config)?;
-        spread::start(&spokes, &bus, &sockets, &tasks, &quiet).await;
         nudge::start(&events, &bus, &tasks, &quiet).await;
         let heard = sockets.clone();
         events.each(&tasks, &quiet, move |event| heard.tell(event));
@@ -174,10 +183,20 @@ impl Server {
         let llm = Box::pin(Llm::start(config.llm_settings(), parts)).await.map_err(StartError::Config)?;
         metrics.include(llm.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
+        let openapi = OpenApi::new(&outbound).map_err(|error| StartError::Internal(error.to_string()))?;
         let live = Live::new(config);
         let config = live.full();
         let reloader = Reloader::new(live.clone(), sources);
         let others = Others::start(&bus, &node_id, reloader.clone(), &tasks, &stop).await;
+        let mcp = Mcp::new(
+            outbound.clone(),
+            config.imports.stdio.clone(),
+            config.spokes.registration().spec,
+            database.clone(),
+            tasks.clone(),
+            quiet.clone(),
+        );
+        let web = Web::new(&outbound, &config.outbound.allow, &config.web).map_err(StartError::Config)?;
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -185,6 +204,8 @@ impl Server {
             events: events.clone(),
             bus: bus.clone(),
             imports: imports.clone(),
+            mcp: mcp.clone(),
+            web,
             outbound,
             llm: llm.clone(),
             vault: vault.clone(),
@@ -215,14 +236,21 @@ impl Server {
         };
         parts.follow(&live);
         // Where all that is said stays within the process, there are no others to speak with.
-        if bus.reach() != Reach::Local {
+        let (mut homes, mut record, mut announcer) = (None, None, None);
+        if bus.reach() == Reach::Local {
+            record = Some(Record::start(&spokes, &database, &tasks, &quiet));
+        } else {
             let links = Links::new(&node_id, bus.clone(), config.link_limits(), &tasks, &quiet);
             let held = links.clone();
             live.follow(move |config| held.set_limits(config.link_limits()));
-            Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await;
+            announcer = Some(Announcer::start(&database, &events, &bus, &tasks, &quiet));
+            homes = Some(Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await);
         }
-        let connectors = Vec::new();
+        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone()), Arc::new(mcp)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
+        if let Some(path) = &config.directory.imports {
+            directory::start(path.clone(), openapi, &engine, &tasks, &stop);
+        }
         let state = HttpState {
             engine: engine.clone(),
             keys: keys.clone(),
@@ -236,7 +264,8 @@ impl Server {
             metrics,
             stopping: stop.clone(),
         };
-        let routes = http::routes::<S>(&state).map_err(StartError::Config)?;
+        let mcp = mcp::Endpoint::start(state.clone(), &node_id, &tasks, &quiet).await;
+        let routes = http::routes::<S>(&state, mcp).map_err(StartError::Config)?;
         let grace = config.server.shutdown_grace;
         let serving = tokio::spawn({
             let stop = stop.clone();
@@ -252,6 +281,9 @@ impl Server {
             serving,
             tasks,
             sockets,
+            homes,
+            record,
+            announcer,
             grace,
             engine,
             keys,
@@ -289,10 +321,26 @@ impl Server {
         self.stop.cancel();
         let begun = std::time::Instant::now();
         self.sockets.refuse_new();
-        // First the calls that came over HTTP: they may wait for spokes.
-        let finished = self.serving.await.unwrap_or(false);
+        let withdraw = async {
+            if let Some(homes) = &self.homes {
+                homes.withdraw().await;
+            }
+        };
+        // First the calls that came over HTTP, and those of other processes: they may wait for spokes.
+        let (served, ()) = tokio::join!(self.serving, withdraw);
+        let mut finished = served.unwrap_or(false);
+        if let Some(homes) = &self.homes {
+            let left = self.grace.saturating_sub(begun.elapsed());
+            finished &= timeout(left, homes.links().idle()).await.is_ok();
+        }
         let left = self.grace.saturating_sub(begun.elapsed());
         let finished = self.sockets.close(left).await && finished;
+        if let Some(homes) = &self.homes {
+            let _ = timeout(FAREWELL, homes.links().close()).await;
+        }
+        if let Some(record) = &self.record {
+            let _ = timeout(FAREWELL, record.flush()).await;
+        }
         // Calls with an idempotency key go on without their callers.
         let left = self.grace.saturating_sub(begun.elapsed());
         let idle = async {
@@ -301,9 +349,12 @@ impl Server {
             }
         };
         let finished = timeout(left.max(Duration::from_millis(50)), idle).await.is_ok() && finished;
-        self.quiet.cancel();
         // Nobody else may be there to number what was done last.
         let _ = timeout(TIDY, self.events.finish()).await;
+        if let Some(announcer) = &self.announcer {
+            let _ = timeout(FAREWELL, announcer.turn(true)).await;
+        }
+        self.quiet.cancel();
         self.keys.flush().await;
         self.tasks.close();
         for tidied in [timeout(TIDY, self.tasks.wait()).await, timeout(TIDY, self.database.close()).await] {

@@ -14,8 +14,9 @@ use alkhub_core::{
 };
 use async_trait::async_trait;
 use parking_lot::RwLock;
+use uuid::Uuid;
 
-use super::{Spoke, elsewhere, forward::forward};
+use super::{Place, Spoke, elsewhere, forward::forward};
 
 /// Most spokes that one call is tried on.
 const TRIES: usize = 5;
@@ -77,9 +78,14 @@ impl ErasedHandler for Any {
         let input = input.text()?;
         let mut tried = Vec::new();
         while let Some(spoke) = self.capability.choose(&tried) {
-            let answer = forward(&spoke, &self.capability.operation, call, input.clone()).await;
-            let lost = answer.as_ref().err().is_some_and(|error| {
-                spoke.is_gone() || (spoke.peer().is_none() && elsewhere::is_loss(error))
+            // Each further try has an id of its own: two spokes of one other process are reached over the same link, where
+            // what is left of the try before may still run under that id.
+            let id = if tried.is_empty() { call.request_id() } else { Uuid::now_v7() };
+            let answer = forward(&spoke, &self.capability.operation, call, id, input.clone()).await;
+            // By the error: what a spoke has answered stands, though it may have left right after that.
+            let lost = answer.as_ref().err().is_some_and(|error| match &spoke.place {
+                Place::Here(_) => spoke.is_gone() && elsewhere::is_disconnected(error),
+                Place::There(_) => elsewhere::is_loss(error),
             });
             if !lost || !self.capability.operation.repeatable || tried.len() + 1 >= TRIES {
                 return answer;

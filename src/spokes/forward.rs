@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{Place, Spoke, elsewhere};
 
@@ -25,21 +26,22 @@ pub(super) struct Direct {
 #[async_trait]
 impl ErasedHandler for Direct {
     async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
-        forward(&self.spoke, &self.operation, call, input.text()?).await
+        forward(&self.spoke, &self.operation, call, call.request_id(), input.text()?).await
     }
 }
 
-/// Sends a valid call to a spoke and waits for what it says.
+/// Sends a valid call to a spoke, under this id, and waits for what it says.
 pub(super) async fn forward(
     spoke: &Spoke,
     operation: &Arc<Registered>,
     call: &Call,
+    id: Uuid,
     input: Bytes,
 ) -> Result<Answer, CallError> {
     let plain_id = operation.plain_id();
     let metadata = metadata(call);
     let mut request = Outgoing {
-        id: call.request_id(),
+        id,
         operation_id: &plain_id,
         input,
         call: Some(call.clone()),

@@ -19,21 +19,21 @@ use std::{
 use alkhub_core::{Peer, Registry, registry::SpecLimits};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
 
 pub(crate) use register::patterns;
 pub use register::{Offer, Refused, Registration, Welcome};
-pub use spoke::{Place, Spoke};
+pub use spoke::{Place, Reported, Spoke};
 
-use crate::cluster::Homes;
+use crate::{
+    cluster::Homes,
+    convert::signed,
+    storage::{events::New, spoke_homes},
+};
 
 use self::{capability::Capability, intern::Interned};
 
 /// Why calls end whose spoke is gone; also what their details say.
 pub const DISCONNECTED: &str = "spoke_disconnected";
-
-/// Types of what is told of spokes that come and go.
-pub const SIGNALS: [&str; 2] = ["spoke.connected", "spoke.disconnected"];
 
 /// Bounds of what spokes may register.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +52,8 @@ pub struct Spokes {
     inner: Arc<Inner>,
 }
 
-/// Told of spokes that come and go: the type of the event and its payload.
-type Listener = Box<dyn Fn(&str, &Value) + Send + Sync>;
+/// Told of spokes that come and go, by the event that is to tell of it.
+type Listener = Box<dyn Fn(New) + Send + Sync>;
 
 struct Inner {
     limits: ArcSwap<Limits>,
@@ -147,25 +147,25 @@ impl Spokes {
         drop(state);
         tracing::info!(spoke = &*spoke.id, peer = peer.number(), "spoke gone");
         self.released(&spoke);
-        self.tell(SIGNALS[1], &spoke);
         Some(spoke)
     }
 
-    /// The other processes are to know that it has left.
+    /// It has left: the other processes are to know, or where there are none, the log.
     fn released(&self, spoke: &Spoke) {
-        if let Some(homes) = self.inner.homes.get() {
-            homes.release(spoke);
+        match self.inner.homes.get() {
+            Some(homes) => homes.release(spoke),
+            None => self.tell(spoke_homes::DISCONNECTED, spoke),
         }
     }
 
-    /// Sets who is told of spokes that come and go; the first one stays.
-    pub fn listen(&self, listener: impl Fn(&str, &Value) + Send + Sync + 'static) {
+    /// Sets who is told of spokes that come and go where there are no other processes; the first one stays.
+    pub fn listen(&self, listener: impl Fn(New) + Send + Sync + 'static) {
         let _ = self.inner.listener.set(Box::new(listener));
     }
 
     fn tell(&self, kind: &str, spoke: &Spoke) {
         if let Some(listener) = self.inner.listener.get() {
-            listener(kind, &json!({ "spokeId": &*spoke.id, "spokeType": spoke.kind, "epoch": spoke.epoch }));
+            listener(spoke_homes::event(kind, &spoke.id, &spoke.kind, signed(spoke.epoch)));
         }
     }
 

@@ -11,12 +11,11 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::{
-    DISCONNECTED, Place, SIGNALS, Spoke, Spokes, State, capability::Capability, forward::Direct,
-    spoke::Vitals,
+    DISCONNECTED, Place, Spoke, Spokes, State, capability::Capability, forward::Direct, spoke::Vitals,
 };
 use crate::{
     convert::{signed, unsigned},
-    storage::spoke_homes::Home,
+    storage::spoke_homes::{self, Home},
 };
 
 /// So many times the operations that a spoke may have are read, in search of usable ones.
@@ -67,6 +66,8 @@ pub enum Refused {
     Taken,
     /// The key is for ids of these patterns.
     Forbidden(Vec<String>),
+    /// A newer registration of the same id is in place already.
+    Overtaken,
 }
 
 impl Spokes {
@@ -165,6 +166,16 @@ impl Spokes {
         let id = self.intended(&state, peer, owner, &wanted, registry)?;
         let other =
             state.by_id.get(&id).filter(|held| held.peer().is_none_or(|held| !held.is(peer))).cloned();
+        if let Some(entered) = &entered
+            && before.iter().chain(&other).any(|held| held.id == id && held.epoch > entered.epoch)
+        {
+            drop(state);
+            // One of the same connection has merely been faster.
+            if before.is_none_or(|before| before.id != id) {
+                peer.close(4409, "replaced by a newer connection of this spoke");
+            }
+            return Err(Refused::Overtaken);
+        }
         let Offer { operations, rejected, .. } = wanted.offer;
         let accepted = operations.iter().map(|operation| operation.plain_id()).collect();
         let spoke = Arc::new(Spoke {
@@ -185,7 +196,10 @@ impl Spokes {
             metadata: wanted.metadata,
             place: Place::Here(peer.clone()),
             operations,
-            vitals: Mutex::new(Vitals::default()),
+            // What it says of itself does not change with what it offers.
+            vitals: Mutex::new(
+                before.as_ref().map_or_else(Vitals::default, |before| before.vitals.lock().clone()),
+            ),
             gone: AtomicBool::new(false),
         });
         for old in before.iter().chain(&other) {
@@ -199,9 +213,11 @@ impl Spokes {
         peer.name_end(DISCONNECTED);
         if let Some(before) = before.filter(|before| before.id != spoke.id) {
             self.released(&before);
-            self.tell(SIGNALS[1], &before);
         }
-        self.tell(SIGNALS[0], &spoke);
+        // Where there are other processes, the claim has told of it.
+        if self.inner.homes.get().is_none() {
+            self.tell(spoke_homes::CONNECTED, &spoke);
+        }
         if let Some(other) = other {
             tracing::info!(spoke = &*other.id, "replaced by a newer connection");
             other.end(4409, "replaced by a newer connection of this spoke");

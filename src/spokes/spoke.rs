@@ -8,8 +8,8 @@ use std::sync::{
 use alkhub_api::shared;
 use alkhub_core::{Peer, registry::Registered};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
 
 use crate::{cluster::Links, convert::signed, storage::time::rfc3339};
 
@@ -18,6 +18,26 @@ use crate::{cluster::Links, convert::signed, storage::time::rfc3339};
 pub(super) struct Vitals {
     pub(super) load: Option<f64>,
     pub(super) status: Option<String>,
+    /// Calls that wait for it in the process that it is connected to, where that is another one.
+    pub(super) calls: usize,
+}
+
+/// How busy a spoke is, as the processes of a hub tell each other.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reported {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Of its connection.
+    pub epoch: u64,
+    /// Calls that wait for it.
+    #[serde(default)]
+    pub calls: usize,
+    /// What it says of other work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// In its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// Where a spoke is connected.
@@ -36,8 +56,6 @@ pub struct There {
     pub links: Links,
     /// Calls of this process that wait for it.
     pub(super) calls: Arc<AtomicUsize>,
-    /// Cancelled when that connection is gone.
-    pub(super) gone: CancellationToken,
 }
 
 /// A connected spoke.
@@ -74,7 +92,7 @@ impl Spoke {
 
     /// Keeps what it said of itself.
     pub fn note(&self, load: Option<f64>, status: Option<String>) {
-        *self.vitals.lock() = Vitals { load, status };
+        *self.vitals.lock() = Vitals { load, status, calls: 0 };
     }
 
     /// Its connection, where that is to this process.
@@ -94,11 +112,19 @@ impl Spoke {
         }
     }
 
+    /// What other processes are told of it.
+    pub(super) fn report(&self) -> Reported {
+        let vitals = self.vitals.lock().clone();
+        let (load, status) = (vitals.load, vitals.status);
+        Reported { id: self.id.clone(), epoch: self.epoch, calls: self.pending(), load, status }
+    }
+
     /// Calls that wait for it, as far as this process knows.
     fn pending(&self) -> usize {
         match &self.place {
             Place::Here(peer) => peer.pending(),
-            Place::There(there) => there.calls.load(Ordering::Relaxed),
+            // What was said of it is a second old, and own calls may not be in it.
+            Place::There(there) => there.calls.load(Ordering::Relaxed).max(self.vitals.lock().calls),
         }
     }
 

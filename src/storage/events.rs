@@ -21,6 +21,8 @@ pub(super) const SEQUENCE: &str = "event_seq";
 pub(super) const FLOOR: &str = "event_floor";
 /// What a row takes besides its texts, roughly.
 const OVERHEAD: usize = 64;
+/// Rows of one statement.
+const STEP: usize = 100;
 
 /// An event that has its number.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,12 +135,40 @@ pub async fn publish(database: &Database, event: New) -> Result<i64, CallError> 
     Ok(at)
 }
 
+/// Appends events that are changes of their own, in this order.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR; then none of them is there.
+pub async fn publish_all(database: &Database, events: Vec<New>) -> Result<(), CallError> {
+    let tx = database.begin().await?;
+    append_all(&tx, events.into_iter()).await?;
+    database.commit_events(tx).await
+}
+
 /// Writes an event inside the transaction of what it tells about, which [`Database::commit_events`] ends. When it was.
 pub(super) async fn append(tx: &impl ConnectionTrait, event: New) -> Result<i64, CallError> {
     let at = now_ms();
+    within(Entity::insert(row(event, at)).exec_without_returning(tx)).await?;
+    Ok(at)
+}
+
+/// The same for any number of them.
+pub(super) async fn append_all(
+    tx: &impl ConnectionTrait,
+    events: impl Iterator<Item = New>,
+) -> Result<(), CallError> {
+    let at = now_ms();
+    let rows: Vec<_> = events.map(|event| row(event, at)).collect();
+    for rows in rows.chunks(STEP) {
+        within(Entity::insert_many(rows.to_vec()).exec_without_returning(tx)).await?;
+    }
+    Ok(())
+}
+
+fn row(event: New, at: i64) -> ActiveModel {
     let payload = event.payload.to_string();
     let bytes = payload.len() + event.kind.len() + event.key.len() + OVERHEAD;
-    let row = ActiveModel {
+    ActiveModel {
         kind: Set(event.kind),
         key: Set(event.key),
         payload: Set(payload),
@@ -147,9 +177,7 @@ pub(super) async fn append(tx: &impl ConnectionTrait, event: New) -> Result<i64,
         created_at: Set(at),
         bytes: Set(i64::try_from(bytes).unwrap_or(i64::MAX)),
         ..Default::default()
-    };
-    within(Entity::insert(row).exec_without_returning(tx)).await?;
-    Ok(at)
+    }
 }
 
 /// How far the log reaches.

@@ -55,16 +55,20 @@ pub async fn enter(database: &Database, mut node: Node) -> Result<Node, CallErro
     Ok(node)
 }
 
-/// A sign of life. A process that was forgotten by mistake is known again.
+/// A sign of life. A process that was forgotten by mistake is known again. With `judge` those are taken away whose lease
+/// is over.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn beat(database: &Database, node: Node) -> Result<(), CallError> {
+pub async fn beat(database: &Database, node: Node, judge: bool) -> Result<(), CallError> {
     let tx = database.begin().await?;
     put(&tx, node).await?;
-    let dead = Entity::delete_many().filter(lease_end().lt(now_ms()));
-    if within(dead.exec(&tx)).await?.rows_affected > 0 {
-        spoke_homes::sweep(&tx).await?;
+    if judge {
+        let dead = Entity::delete_many().filter(lease_end().lt(now_ms()));
+        if within(dead.exec(&tx)).await?.rows_affected > 0 {
+            spoke_homes::sweep(&tx).await?;
+            return database.commit_events(tx).await;
+        }
     }
     within(tx.commit()).await
 }
@@ -77,7 +81,7 @@ pub async fn leave(database: &Database, id: &str) -> Result<(), CallError> {
     let tx = database.begin().await?;
     within(Entity::delete_by_id(id).exec(&tx)).await?;
     spoke_homes::sweep(&tx).await?;
-    within(tx.commit()).await
+    database.commit_events(tx).await
 }
 
 /// Processes whose lease has not ended, in the order in which they started.
@@ -103,6 +107,11 @@ pub async fn list(database: &Database, cursor: Option<&str>, limit: u64) -> Resu
 pub(super) async fn living(connection: &impl ConnectionTrait) -> Result<Vec<String>, CallError> {
     let ids = Entity::find().filter(lease_end().gte(now_ms())).select_only().column(Column::Id);
     within(ids.into_tuple().all(connection)).await
+}
+
+/// Ids of all processes that have not been taken away.
+pub(super) async fn entered(connection: &impl ConnectionTrait) -> Result<Vec<String>, CallError> {
+    within(Entity::find().select_only().column(Column::Id).into_tuple().all(connection)).await
 }
 
 async fn put(tx: &DatabaseTransaction, node: Node) -> Result<(), CallError> {

@@ -19,6 +19,8 @@ use super::{
     time::now_ms,
 };
 
+const PUBLISHED: &str = "event_published";
+
 /// What waits to be numbered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
@@ -52,11 +54,20 @@ pub async fn waiting(database: &Database) -> Result<Waiting, CallError> {
     }))
 }
 
-/// Numbers the first so many events that have none. How many they were; fewer than asked for means that no more wait.
+/// Numbers that were given: those after one, so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// The last number that was given before.
+    pub after: i64,
+    /// How many.
+    pub count: u64,
+}
+
+/// Numbers the first so many events that have none; fewer than asked for means that no more wait.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn number(database: &Database, most: u32) -> Result<u64, CallError> {
+pub async fn number(database: &Database, most: u32) -> Result<Numbered, CallError> {
     let tx = database.begin().await?;
     // The lock first: what this transaction numbers, and what it sees, comes after all that an earlier one numbered.
     let counter = hub_state::Entity::find_by_id(SEQUENCE).lock_exclusive();
@@ -71,7 +82,31 @@ pub async fn number(database: &Database, most: u32) -> Result<u64, CallError> {
         within(raise.exec(&tx)).await?;
     }
     within(tx.commit()).await?;
-    Ok(numbered)
+    Ok(Numbered { after: last, count: numbered })
+}
+
+/// The last number up to which all events have been published on the bus.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn published(database: &Database) -> Result<i64, CallError> {
+    let row = within(hub_state::Entity::find_by_id(PUBLISHED).one(database.read())).await?;
+    Ok(row.map_or(0, |row| row.value))
+}
+
+/// Says that events up to this number are published, where all up to `from` were; where it is now.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn move_published(database: &Database, from: i64, to: i64) -> Result<i64, CallError> {
+    let tx = database.begin().await?;
+    let step = hub_state::Entity::update_many()
+        .col_expr(hub_state::Column::Value, Expr::value(to))
+        .filter(hub_state::Column::Name.eq(PUBLISHED))
+        .filter(hub_state::Column::Value.eq(from));
+    let moved = within(step.exec(&tx)).await?.rows_affected > 0;
+    within(tx.commit()).await?;
+    if moved { Ok(to) } else { published(database).await }
 }
 
 /// What all events up to this one count for; from nothing again where it is not kept any more.

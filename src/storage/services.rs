@@ -154,7 +154,8 @@ pub async fn update(
 }
 
 /// Notes what has become of a service, which changes nothing of what it offers: no process opens it anew. `event` tells
-/// of it, where anybody is to know. Not noted where the service has changed since `revision`.
+/// of it, where anybody is to know. Not noted where the service has changed since `revision`, or where another process
+/// has noted the same: of several that see it at once, one tells.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
@@ -166,10 +167,12 @@ pub async fn note(
     event: Option<(&str, Value)>,
 ) -> Result<bool, CallError> {
     let tx = database.begin().await?;
+    let state = state.to_string();
     let noted = Entity::update_many()
-        .col_expr(Column::State, Expr::value(state.to_string()))
+        .col_expr(Column::State, Expr::value(state.clone()))
         .filter(Column::Name.eq(name))
-        .filter(Column::Revision.eq(revision));
+        .filter(Column::Revision.eq(revision))
+        .filter(Column::State.is_null().or(Column::State.ne(state)));
     if within(noted.exec(&tx)).await?.rows_affected == 0 {
         return Ok(false);
     }

@@ -1,4 +1,5 @@
 //! The surfaces of the hub. Each turns its requests into calls of the engine.
 
 pub mod http;
+pub mod mcp;
 pub mod ws;

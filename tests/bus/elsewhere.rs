@@ -80,22 +80,6 @@ async fn a_query_moves_on_when_a_spoke_of_another_process_is_lost() {
 }
 
 #[tokio::test]
-async fn a_process_that_stops_takes_its_spokes_with_it() {
-    each_pair(async |pair| {
-        let offered = [operation("work", "change", "mutation")];
-        let mut spoke = Wire::spoke(&pair.one, ADMIN, "dev", &offered).await;
-        knows(&pair.two, "dev", 1).await;
-        let call = asking(&pair.two, "work.change", &json!({}));
-        spoke.expect("call.requested").await;
-        pair.one.stop().await;
-        let problem = call.await.expect("answered").problem(499, "ABORTED");
-        assert_eq!(problem["details"]["reason"], "spoke_disconnected");
-        forgets(&pair.two, "dev").await;
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_process_that_dies_fails_what_waits_for_its_spokes_when_its_lease_ends() {
     each_pair(async |pair| {
         // What a killed process leaves behind: a lease that runs for a while yet, and a spoke.

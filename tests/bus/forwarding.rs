@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alkhub::config::Config;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -21,11 +22,21 @@ pub(super) struct Pair {
 
 /// Runs a test on two processes over every database, where Redis is installed.
 pub(super) async fn each_pair(test: impl AsyncFn(&mut Pair)) {
+    each_pair_with(|_| {}, test).await;
+}
+
+/// The same with a changed configuration.
+pub(super) async fn each_pair_with(change: impl Fn(&mut Config), test: impl AsyncFn(&mut Pair)) {
     for backend in Backend::all().await {
         let Some(redis) = RedisServer::start(None).await else { return };
         println!("-- on {}", backend.name());
         let backend = Arc::new(backend);
-        let start = || TestHub::start(backend.clone(), |config| config.redis.url = Some(redis.url().into()));
+        let start = || {
+            TestHub::start(backend.clone(), |config| {
+                config.redis.url = Some(redis.url().into());
+                change(config);
+            })
+        };
         let (one, two) = (start().await, start().await);
         let mut pair = Pair { one, two, redis };
         for hub in [&pair.one, &pair.two] {

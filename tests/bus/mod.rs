@@ -5,7 +5,10 @@ mod elsewhere;
 mod forwarding;
 mod hubs;
 mod listening;
+mod losses;
 mod nodes;
+mod three;
+mod told;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -5,6 +5,7 @@ mod configuring;
 mod doctor;
 mod events;
 mod keys;
+mod mcp;
 pub(crate) mod program;
 mod spoke;
 mod usage;

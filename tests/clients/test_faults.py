@@ -1,4 +1,4 @@
-"""Three hubs behind nginx, with Postgres and Redis, under load, while one after the other is killed and comes back.
+"""Three hubs behind nginx, with Postgres and Redis, under load of creates, events and calls to spokes, while one after the other is killed and comes back.
 
 ALKHUB_FAULT_SECONDS says for how long (60); ALKHUB_TEST_SEED repeats the sequence of faults.
 """
@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +16,14 @@ import pytest
 import requests
 
 from support import postgres
+from support.calls import Caller, Machine
 from support.hub import Hub
 from support.load import Publisher, Reader, Writer
 from support.seed import SEED
 from support.services import DEPLOY, Nginx, Postgres, Redis, stable_port, until
 
 SECONDS = float(os.environ.get("ALKHUB_FAULT_SECONDS", "60"))
-NODES, WRITERS, PUBLISHERS = 3, 4, 2
+NODES, WRITERS, PUBLISHERS, CALLERS = 3, 4, 2, 4
 # What is promised is 5 s; the report says what was measured. A busy machine with a debug build gets more.
 PROMISED, ALLOWED = 5.0, 30.0
 
@@ -96,10 +98,14 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
     publishers = [Publisher(at, headers, f"p{n}") for n in range(PUBLISHERS)]
     readers = [Reader(node.url, headers, f"r{n}") for n, node in enumerate(cluster.nodes)]
     readers += [Reader(at, headers, f"rn{n}") for n in range(2)]
-    clients = [*writers, *publishers, *readers]
+    # One at a given node, one wherever nginx sends it; the callers are at another node, and behind nginx.
+    machines = [Machine(cluster.nodes[0].url, headers, "near"), Machine(at, headers, "far")]
+    names = [machine.name for machine in machines]
+    callers = [Caller(cluster.nodes[1].url if n % 2 == 0 else at, headers, f"c{n}", names, SEED) for n in range(CALLERS)]
+    clients = [*writers, *publishers, *readers, *callers]
 
     def sound() -> None:
-        faults = [fault for client in clients for fault in client.faults]
+        faults = [fault for client in [*clients, *machines] for fault in client.faults]
         assert not faults, faults[:5]
 
     def serving(label: str) -> bool:
@@ -118,12 +124,25 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
         except requests.RequestException:
             return False
 
+    def called(url: str, name: str) -> bool:
+        """A spoke answers to whoever asks there."""
+        body = {"operationId": f"{name}.fault.quick", "input": {"token": "probe", "seconds": 0}}
+        try:
+            return requests.post(f"{url}/api/call", json=body, headers=headers, timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def reached() -> bool:
+        sound()
+        return all(called(node.url, name) for node in cluster.nodes for name in names)
+
     def back(label: str, seconds: float) -> None:
         until(f"service after {label}", lambda: serving(label), seconds)
         until(f"publishing after {label}", lambda: publish(f"probe-{label}"), seconds)
         until(f"the readers after {label}", lambda: heard(f"probe-{label}"), seconds)
+        until(f"calls to spokes after {label}", reached, seconds)
 
-    for client in clients:
+    for client in [*machines, *clients]:
         client.start()
     back("start", ALLOWED)
 
@@ -148,9 +167,9 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
         until("the writers go on", lambda: sound() or sum(len(w.acknowledged) for w in writers) > acknowledged + 20, ALLOWED)
         turn += 1
 
-    for client in [*writers, *publishers]:
+    for client in [*writers, *publishers, *callers]:
         client.end()
-    for client in [*writers, *publishers]:
+    for client in [*writers, *publishers, *callers]:
         client.join(90)
         assert not client.is_alive(), f"{client.name} hangs"
     until("the last event", lambda: publish(Reader.LAST), ALLOWED)
@@ -161,7 +180,7 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
 
     query = lambda sql: postgres.query(cluster.postgres.url, sql)  # noqa: E731
     until("all events have numbers", lambda: query("SELECT count(*) FROM events WHERE seq IS NULL") == "0")
-    log = [line.split("|") for line in query("SELECT seq, type, key FROM events ORDER BY seq").splitlines()]
+    log = [line.split("|") for line in query("SELECT seq, type, key, payload::json->>'spokeId', payload::json->>'epoch' FROM events ORDER BY seq").splitlines()]
     numbers = [int(line[0]) for line in log]
     assert numbers == list(range(1, len(numbers) + 1)), "the log has holes"
     last = max(int(line[0]) for line in log if line[2] == Reader.LAST)
@@ -180,6 +199,17 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
     published = [line[2] for line in log if line[1] == "custom.fault"]
     assert len(published) == len(set(published)), "an event was published twice"
     assert {id_ for publisher in publishers for id_ in publisher.acknowledged} <= set(published), "an acknowledged event is lost"
+    executed = sum((machine.executed for machine in machines), start=Counter())
+    for caller in callers:
+        twice = [token for token, repeatable in caller.mutations.items() if not repeatable and executed[token] > 1]
+        assert not twice, f"{caller.name}: carried out more than once: {twice[:5]}"
+        assert caller.answered > 0, f"{caller.name} got no answer at all: {dict(caller.failures)}"
+    for name in names:
+        came = [line for line in log if line[1] == "spoke.connected" and line[3] == name]
+        left = [line for line in log if line[1] == "spoke.disconnected" and line[3] == name]
+        assert 0 <= len(came) - len(left), f"{name} left more often than it came"
+        told = [line[4] for line in came]
+        assert len(told) == len(set(told)), f"{name}: a registration was told of twice"
     for node in cluster.nodes:
         assert "panicked" not in node.log.read_text(errors="replace"), node.log.read_text(errors="replace")[-4000:]
 
@@ -187,6 +217,8 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
     tell(f"{turn} faults; {len(acknowledged)} creates acknowledged after {sum(w.repeated for w in writers)} repetitions; "
          f"{len(numbers)} events; {sum(r.resumed for r in readers)} resumptions of {len(readers)} readers")
     tell(f"longest request {max(c.longest for c in [*writers, *publishers]):.1f} s; failures that clients saw: {dict(failures)}")
+    tell(f"{sum(c.answered for c in callers)} calls of spokes answered, {len(callers)} callers; the longest {max(c.longest for c in callers):.1f} s, "
+         f"at most {max(c.over for c in callers):.2f} s past a deadline; the spokes came {sum(m.connections for m in machines)} times")
     for fault, times in sorted(measured.items()):
         late = sum(t > PROMISED for t in times)
         tell(f"{fault}: {len(times)} times, back after at most {max(times):.2f} s" + (f", {late} times later than {PROMISED:g} s" if late else ""))

@@ -34,6 +34,12 @@ const RULES: &[Knowledge] = &[
         remedy: "put what needs these unstable types into the adapter and give it a function with types of ours",
     },
     Knowledge {
+        scope: "src",
+        home: Some("src/transport/mcp"),
+        paths: &["rmcp::RoleServer", "rmcp::ServerHandler", "rmcp::transport::streamable_http_server"],
+        remedy: "serve MCP by a tool or resource of src/transport/mcp; as a client, rmcp may be known elsewhere",
+    },
+    Knowledge {
         scope: "src/operations",
         home: None,
         paths: &[

@@ -30,7 +30,7 @@ async fn after(database: &Database, last: i64) -> Vec<Event> {
 }
 
 async fn relay(database: &Database) -> u64 {
-    outbox::number(database, 1000).await.expect("numbered")
+    outbox::number(database, 1000).await.expect("numbered").count
 }
 
 /// A transaction that has appended an event and is not over.

@@ -101,7 +101,11 @@ pub fn parse(json: &[u8], depth: usize) -> Result<Value, CallError> {
         .map_err(|error| CallError::bad_request(format!("The input is not JSON: {error}")))
 }
 
-fn refuse_deep(json: &[u8], limit: usize) -> Result<(), CallError> {
+/// Refuses JSON text that is nested deeper than `limit`, without reading it.
+///
+/// # Errors
+/// BAD_REQUEST.
+pub fn refuse_deep(json: &[u8], limit: usize) -> Result<(), CallError> {
     if depth::exceeds(json, limit) {
         return Err(CallError::bad_request(format!("The input is nested more than {limit} levels deep.")));
     }

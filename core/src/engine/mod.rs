@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use input::{Input, Unchecked, parse};
+pub use input::{Input, Unchecked, parse, refuse_deep};
 pub use observe::{Observer, Outcome};
 pub use output::{Output, Shared};
 
@@ -254,6 +254,19 @@ impl Engine {
             Some(address) => self.count(Who::Address(address), Taking::Refused, notes).await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Counts a request that is no call, by this name, as a call of its caller.
+    ///
+    /// # Errors
+    /// RATE_LIMITED.
+    pub async fn count_request(
+        &self,
+        caller: &Identity,
+        name: &str,
+        notes: Option<&Notes>,
+    ) -> Result<(), CallError> {
+        self.count(Who::Key(&caller.id), Taking::Call(name), notes).await.map(drop)
     }
 
     /// The entry of an operation.

@@ -108,6 +108,12 @@ impl Output {
         self.data
     }
 
+    /// The envelope that it came in from elsewhere, as JSON text.
+    #[must_use]
+    pub fn envelope(&self) -> Option<&Bytes> {
+        self.envelope.as_ref()
+    }
+
     /// The output in an envelope: the one that it came in, the one that it is, or else a local one of this operation.
     #[must_use]
     pub fn into_envelope(self, operation_id: &str) -> Bytes {

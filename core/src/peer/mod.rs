@@ -162,6 +162,12 @@ impl Peer {
         self.inner.served.lock().len()
     }
 
+    /// The same without subscriptions of which the other end says how fast it reads them: what is sure to end.
+    #[must_use]
+    pub fn answering(&self) -> usize {
+        self.inner.served.lock().values().filter(|served| !served.is_stream()).count()
+    }
+
     /// Ends when the connection does.
     #[must_use]
     pub fn closed(&self) -> &CancellationToken {

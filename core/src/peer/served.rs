@@ -44,6 +44,11 @@ impl Served {
         self.unwanted.store(true, Ordering::Release);
         self.cancel.cancel();
     }
+
+    /// A subscription whose other end says how fast it reads.
+    pub(super) fn is_stream(&self) -> bool {
+        self.credit.is_some()
+    }
 }
 
 /// A request, taken out of the frame that it came in.
@@ -81,7 +86,9 @@ impl Peer {
         frame: &Bytes,
     ) -> Result<Option<Wanted>, CallError> {
         let limits = &self.inner.limits;
-        if self.inner.refusing.load(Ordering::Acquire) {
+        let parent = wanted.parent_request_id.as_deref().and_then(|id| self.parent(id));
+        // What a call needs that may finish is not new.
+        if self.inner.refusing.load(Ordering::Acquire) && parent.is_none() {
             let mut error =
                 CallError::new(codes::UNAVAILABLE, "This connection is about to end; connect again.");
             error.retry_after = Some(1);
@@ -90,7 +97,7 @@ impl Peer {
         let input = wanted.input.map_or(Bytes::from_static(b"{}"), |raw| super::kept(frame, raw.get()));
         let bytes = input.len();
         let input = Input::Text { json: input, depth: limits.json_depth };
-        let mut request = match wanted.parent_request_id.as_deref().and_then(|id| self.parent(id)) {
+        let mut request = match parent {
             Some(Parent::Call(call)) => call.child(input)?,
             Some(Parent::Served(id, cancel)) => {
                 let mut request = Request::new(input, None, Transport::WebSocket);
@@ -211,7 +218,7 @@ impl Peer {
                 protocol::responded(&request_id, &output.into_envelope(&operation_id)),
             )),
             Ok(Answer::Stream(items)) => Some(self.stream(&request_id, &operation_id, items, flow).await),
-            Err(error) => Some(protocol::failed(&request_id, &error)),
+            Err(error) => Some(self.failing(&request_id, &error)),
         };
         if let Some(served) = self.inner.served.lock().remove(&request_id) {
             self.inner.serving.fetch_sub(served.bytes, Ordering::Relaxed);
@@ -246,7 +253,7 @@ impl Peer {
                 None => items.next().await,
                 Some(idle) => match tokio::time::timeout(idle, items.next()).await {
                     Ok(next) => next,
-                    Err(_) => return protocol::failed(request_id, &silent(idle)),
+                    Err(_) => return self.failing(request_id, &silent(idle)),
                 },
             };
             match next {
@@ -256,7 +263,7 @@ impl Peer {
                         return protocol::aborted(request_id);
                     }
                 }
-                Some(Err(error)) => return protocol::failed(request_id, &error),
+                Some(Err(error)) => return self.failing(request_id, &error),
                 None => return protocol::completed(request_id),
             }
         }
@@ -273,6 +280,19 @@ impl Peer {
             format!("The answer has {} bytes; a message may have {limit}.", frame.len()),
         );
         protocol::failed(request_id, &error)
+    }
+
+    /// An error, without its details where the other end would refuse it for its size.
+    fn failing(&self, request_id: &str, error: &CallError) -> Bytes {
+        const KEPT: usize = 1024;
+        let frame = protocol::failed(request_id, error);
+        if frame.len() <= self.inner.limits.frame_bytes {
+            return frame;
+        }
+        let message: String = error.message.chars().take(KEPT).collect();
+        let mut short = CallError::new(error.code.clone(), message);
+        short.retry_after = error.retry_after;
+        protocol::failed(request_id, &short)
     }
 
     /// `call.aborted` from the side that called.

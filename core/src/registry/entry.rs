@@ -12,7 +12,7 @@ use crate::{
     CallError,
     access::AccessControl,
     engine::handler::ErasedHandler,
-    spec::{Descriptor, Kind},
+    spec::{Descriptor, Kind, McpMode},
     validate::InputValidator,
 };
 
@@ -172,6 +172,21 @@ impl Entry {
         }
     }
 
+    /// How MCP offers it.
+    #[must_use]
+    pub fn mcp(&self) -> McpMode {
+        match &self.source {
+            Source::Declared(own) => own.descriptor.mcp,
+            Source::Registered { operation, .. } => operation.mcp,
+        }
+    }
+
+    /// Whether its REST route is a DELETE.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        matches!(&self.source, Source::Declared(own) if own.descriptor.http.is_some_and(|http| http.method == "DELETE"))
+    }
+
     /// Longest running time, if the operation declares one.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
@@ -266,6 +281,9 @@ impl Entry {
             && let Some(http) = &own.descriptor.http
         {
             spec["http"] = json!({ "method": http.method, "path": http.path });
+        }
+        if self.mcp() != McpMode::Search {
+            spec["mcp"] = json!(self.mcp());
         }
         if let Some(spoke) = self.spoke() {
             spec["spoke"] = spoke.into();

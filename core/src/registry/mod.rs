@@ -12,6 +12,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 pub use entry::Entry;
 pub use registered::{ErrorDefinition, Registered, SpecLimits};
@@ -33,6 +34,7 @@ pub struct Registry {
     /// Capabilities: what any spoke may serve, by plain id, one entry for each differing description.
     shared: RwLock<HashMap<String, Vec<Arc<Entry>>>>,
     generation: AtomicU64,
+    changes: watch::Sender<()>,
 }
 
 impl Registry {
@@ -74,6 +76,8 @@ impl Registry {
             entries.insert(entry.id().to_owned(), Arc::new(entry));
         }
         self.generation.fetch_add(1, Ordering::Release);
+        drop(entries);
+        self.changes.send_replace(());
     }
 
     /// Sets what serves a plain id that is nobody's own; none removes it.
@@ -84,6 +88,14 @@ impl Registry {
         } else {
             shared.insert(plain_id.to_owned(), entries);
         }
+        drop(shared);
+        self.changes.send_replace(());
+    }
+
+    /// Told whenever an operation comes or goes; several changes may be told of as one.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Whether an operation of the hub itself has this namespace.

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::{access::AccessControl, spec::Kind, validate::InputValidator};
+use crate::{
+    access::AccessControl,
+    spec::{Kind, McpMode},
+    validate::InputValidator,
+};
 
 /// Bounds of a registered operation.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +69,8 @@ struct Wire {
     /// Mutations of which a repetition does no harm.
     #[serde(default)]
     idempotent: Option<bool>,
+    #[serde(default)]
+    mcp: Option<McpMode>,
 }
 
 fn first_version() -> String {
@@ -102,6 +108,8 @@ pub struct Registered {
     pub errors: Vec<ErrorDefinition>,
     /// Whether a call may be repeated on another spoke: queries, and mutations that say so.
     pub repeatable: bool,
+    /// How MCP offers it.
+    pub mcp: McpMode,
     pub(super) validator: InputValidator,
 }
 
@@ -134,6 +142,7 @@ impl Registered {
         access.identity = true;
         Ok(Self {
             repeatable: wire.kind == Kind::Query || wire.idempotent == Some(true),
+            mcp: wire.mcp.unwrap_or(McpMode::Search),
             namespace: wire.namespace,
             name: wire.name,
             version: wire.version,

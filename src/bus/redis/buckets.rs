@@ -79,14 +79,16 @@ impl RedisBuckets {
     }
 
     async fn ask(&self, bucket: &str, step: u64, room: u64) -> Result<Level, String> {
-        let Some(mut connection) = self.kept.get() else { return Err("there is no connection".to_owned()) };
+        let Some((number, mut connection)) = self.kept.get() else {
+            return Err("there is no connection".to_owned());
+        };
         let mut take = TAKE.key(format!("{}rate:{bucket}", self.prefix));
         take.arg(step).arg(room);
         match timeout(self.patience, Box::pin(take.invoke_async::<(u8, u64)>(&mut connection))).await {
             Ok(Ok((taken, empty))) => Ok(Level { empty, taken: taken == 1 }),
             Ok(Err(error)) => {
                 if has_broken(&error) {
-                    self.kept.give_up();
+                    self.kept.give_up(number);
                 }
                 Err(error.to_string())
             }

@@ -19,7 +19,8 @@ const AT_ONCE: usize = 1024;
 pub(super) struct Kept {
     client: Client,
     timeout: Duration,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    /// With its number: who gives up one that is no good must not throw away its successor.
+    connection: Mutex<Option<(u64, MultiplexedConnection)>>,
     lost: Notify,
     reconnects: IntCounter,
     /// What is so while it is away, for the log.
@@ -36,8 +37,8 @@ impl Kept {
         Self { client, timeout, connection: Mutex::new(None), lost: Notify::new(), reconnects, meanwhile }
     }
 
-    /// The connection, unless it is away.
-    pub(super) fn get(&self) -> Option<MultiplexedConnection> {
+    /// The connection and its number, unless it is away.
+    pub(super) fn get(&self) -> Option<(u64, MultiplexedConnection)> {
         self.connection.lock().clone()
     }
 
@@ -46,19 +47,21 @@ impl Kept {
     }
 
     /// Those who come after do not wait for a connection that is no good.
-    pub(super) fn give_up(&self) {
-        self.connection.lock().take();
-        self.lost.notify_one();
+    pub(super) fn give_up(&self, number: u64) {
+        if self.connection.lock().take_if(|(held, _)| *held == number).is_some() {
+            self.lost.notify_one();
+        }
     }
 
     /// Connects, and connects again.
     pub(super) async fn keep(self: Arc<Self>) {
-        let (mut pause, mut before) = (Pause::default(), false);
+        let (mut pause, mut number) = (Pause::default(), 0_u64);
         loop {
             match self.connect().await {
                 Ok(connection) => {
-                    *self.connection.lock() = Some(connection.clone());
-                    if std::mem::replace(&mut before, true) {
+                    number += 1;
+                    *self.connection.lock() = Some((number, connection.clone()));
+                    if number > 1 {
                         self.reconnects.inc();
                         tracing::info!("Redis is back; no longer so: {}", self.meanwhile);
                     }

@@ -25,19 +25,21 @@ impl Publisher {
     }
 
     pub(super) async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CallError> {
-        let Some(mut connection) = self.kept.get() else { return Err(away("there is no connection")) };
+        let Some((number, mut connection)) = self.kept.get() else {
+            return Err(away("there is no connection"));
+        };
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(message);
         match timeout(self.timeout, publish.query_async::<()>(&mut connection)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 if has_broken(&error) {
-                    self.kept.give_up();
+                    self.kept.give_up(number);
                 }
                 Err(away(&error.to_string()))
             }
             Err(_) => {
-                self.kept.give_up();
+                self.kept.give_up(number);
                 Err(away("no answer in time"))
             }
         }

@@ -132,7 +132,7 @@ impl Client {
             return Err(Failure::failed(message));
         }
         Ok(sse::frames(response.bytes_stream())
-            .map(move |frame| frame.map(|frame| frame.data).map_err(|error| self.lost(&error))))
+            .map(move |frame| frame.map(|frame| frame.data).map_err(|error| self.broken(&error))))
     }
 
     /// Subscribes; the items come as the hub sends them.
@@ -144,13 +144,20 @@ impl Client {
         let response = self.send(self.post("api/subscribe", operation, input)?).await?;
         let frames = sse::frames(response.bytes_stream());
         Ok(frames.map(move |frame| {
-            let frame = frame.map_err(|error| self.lost(&error))?;
+            let frame = frame.map_err(|error| self.broken(&error))?;
             if frame.event.as_deref() == Some("error") {
                 return Err(problem::read(None, frame.data.as_bytes()).unwrap_or_else(|| self.not_a_hub()));
             }
             let envelope: Envelope = serde_json::from_str(&frame.data).map_err(|_| self.not_a_hub())?;
             Ok(envelope.data)
         }))
+    }
+
+    fn broken(&self, error: &sse::Broken<reqwest::Error>) -> Failure {
+        match error {
+            sse::Broken::Lost(error) => self.lost(error),
+            sse::Broken::TooLarge(error) => Failure::failed(format!("the hub sent too much: {error}")),
+        }
     }
 
     /// Whether an operation is a query, a mutation or a subscription; `None` where the hub does not say. It describes

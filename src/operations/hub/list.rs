@@ -12,7 +12,8 @@ impl Handle<List> for Hub {
         let kind = input.type_.map(|kind| kind.to_string());
         let mut matching = cx.engine().registry().visible(cx.identity(), after.as_deref());
         matching.retain(|entry| {
-            input.namespace.as_deref().is_none_or(|namespace| namespace == entry.namespace())
+            convert::is_offered(cx, entry)
+                && input.namespace.as_deref().is_none_or(|namespace| namespace == entry.namespace())
                 && kind.as_deref().is_none_or(|kind| kind == entry.kind().as_str())
                 && input.spoke.as_deref().is_none_or(|spoke| Some(spoke) == entry.spoke())
                 && input.tag.as_deref().is_none_or(|tag| entry.tags().any(|held| held == tag))

@@ -39,6 +39,7 @@ impl Handle<Register> for Hub {
                 Refused::Forbidden(patterns) => {
                     Error::SpokeIdForbidden(SpokeIdForbidden { patterns, spoke_id: asked.clone() })
                 }
+                Refused::Overtaken => CallError::aborted("overtaken by a newer registration of this spoke").into(),
             })?;
         let spoke_id = welcome.spoke.id.to_string();
         tracing::info!(

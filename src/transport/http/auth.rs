@@ -10,14 +10,11 @@ use crate::keys::{KeyStore, VerifyError};
 ///
 /// # Errors
 /// ACCESS_DENIED (401), or UNAVAILABLE when the key cannot be looked up.
-pub(super) async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
+pub(crate) async fn identify(headers: &HeaderMap, keys: &KeyStore) -> Result<Caller, CallError> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let token = bearer(headers)
         .ok_or_else(|| denied("The Authorization header must be `Bearer alk_<id>_<secret>`."))?;
     verify(token, keys).await
 }
@@ -44,6 +41,12 @@ async fn verify(token: &str, keys: &KeyStore) -> Result<Caller, CallError> {
         // One sentence for all of them: an attacker learns nothing about which keys exist.
         Err(_) => Err(denied("The key is not valid: it is malformed, unknown, expired or revoked.")),
     }
+}
+
+/// The credentials that the request carries.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn denied(message: &str) -> CallError {

@@ -14,7 +14,7 @@ use crate::config::Limits;
 ///
 /// # Errors
 /// UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or REQUEST_TIMEOUT; BAD_REQUEST where it breaks off.
-pub(super) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Bytes>, CallError> {
+pub(crate) async fn read_json(request: &mut Request, limits: &Limits) -> Result<Option<Bytes>, CallError> {
     read_up_to(request, limits, limits.body_bytes).await
 }
 

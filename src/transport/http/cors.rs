@@ -73,6 +73,10 @@ fn checked(front: &Arc<Front>, settings: &config::Cors) -> Result<Option<CorsEnd
             "content-type",
             "idempotency-key",
             "last-event-id",
+            "mcp-method",
+            "mcp-name",
+            "mcp-protocol-version",
+            "mcp-session-id",
             "traceparent",
             "x-api-key",
             "anthropic-version",
@@ -82,6 +86,8 @@ fn checked(front: &Arc<Front>, settings: &config::Cors) -> Result<Option<CorsEnd
         ])
         .expose_headers([
             "x-request-id",
+            "mcp-session-id",
+            "www-authenticate",
             "retry-after",
             "ratelimit",
             "ratelimit-policy",

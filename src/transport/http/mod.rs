@@ -26,19 +26,35 @@ pub use metrics::Metrics;
 pub use openapi::openapi_json;
 pub use state::HttpState;
 
+pub(super) use auth::{bearer, identify};
+pub(super) use body::read_json;
+
 use self::cors::CrossOrigin;
-use super::ws::Upgrade;
+use super::{mcp, ws::Upgrade};
 
 /// Id of a request, which its answer's `x-request-id` names.
 pub(super) fn request_id(request: &poem::Request) -> uuid::Uuid {
     request.extensions().get::<front::RequestId>().map_or_else(uuid::Uuid::now_v7, |id| id.0)
 }
 
+/// Marks an error answer that is meant to be what it is, and no problem document.
+pub(super) fn plain(response: &mut poem::Response) {
+    response.extensions_mut().insert(front::Plain);
+}
+
+/// Marks an answer of so many bytes that may be compressed.
+pub(super) fn compressible(response: &mut poem::Response, length: usize) {
+    response.extensions_mut().insert(compress::Compressible(length));
+}
+
 /// Everything that the hub answers over HTTP.
 ///
 /// # Errors
 /// A sentence where an allowed origin of the configuration is not one.
-pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static, poem::Response>, String> {
+pub fn routes<S: OperationSet>(
+    state: &HttpState,
+    mcp: mcp::Endpoint,
+) -> Result<BoxEndpoint<'static, poem::Response>, String> {
     let operations = S::operations();
     let pages = Route::new()
         .at("/openapi.json", poem::get(docs::document::<S>()))
@@ -48,6 +64,9 @@ pub fn routes<S: OperationSet>(state: &HttpState) -> Result<BoxEndpoint<'static,
         .at("/healthz", poem::get(health::Live))
         .at("/readyz", poem::get(health::Ready(state.clone())))
         .at("/metrics", poem::get(metrics::Page(state.clone())))
+        .at("/mcp", mcp)
+        .at("/.well-known/oauth-protected-resource", poem::get(mcp::Metadata::new(state.clone())))
+        .at("/.well-known/oauth-protected-resource/mcp", poem::get(mcp::Metadata::new(state.clone())))
         .at("/ws", poem::get(Upgrade(state.clone())));
     let pages = llm::routes(pages, state);
     let front = front::Front::new(served::routes(state, &operations), pages, state.clone(), &operations);

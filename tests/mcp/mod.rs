@@ -1,0 +1,12 @@
+//! MCP at `/mcp`, over raw HTTP.
+
+mod access;
+mod client;
+mod coming_back;
+mod guarded;
+mod processes;
+mod questions;
+mod resources;
+mod revisions;
+mod subscriptions;
+mod tools;
