@@ -47,7 +47,7 @@ impl ErasedHandler for Serve {
         // A call that is given up may have met with a server that hangs.
         let unanswered = Unanswered(Some(&self.shared));
         let result = connection.call(&self.tool, arguments).await;
-        unanswered.is_answered();
+        unanswered.answered();
         match result {
             Ok(result) => answer(tool, result).map(Answer::Once),
             Err(error) => {
@@ -79,7 +79,7 @@ impl Serve {
 struct Unanswered<'a>(Option<&'a Shared>);
 
 impl Unanswered<'_> {
-    fn is_answered(mut self) {
+    fn answered(mut self) {
         self.0 = None;
     }
 }

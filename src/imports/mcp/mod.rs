@@ -28,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use config::{Config, Credentials, Program, Stdio};
 pub use given::{Given, document};
-pub use offer::{State, approved, changed};
+pub use offer::{Named, Rejected, State, approved, changed};
 pub use show::{server as show, stored};
 
 use self::shared::Shared;
@@ -121,7 +121,7 @@ impl Mcp {
         name: &str,
         config: &Config,
         tools: &[Tool],
-    ) -> Result<(Vec<(String, String, String)>, Vec<(String, String)>), CallError> {
+    ) -> Result<(Vec<Named>, Rejected), CallError> {
         let shared = Arc::new(Shared::new(name.to_owned()));
         let making = offer::Making { shared, config: config.clone(), limits: self.inner.specs };
         let tools = tools.to_vec();

@@ -70,7 +70,11 @@ pub(super) struct Making {
 }
 
 /// Operations, and what cannot be one with the reason.
-pub(super) type Made = (Vec<Offered>, Vec<(String, String)>);
+pub(super) type Made = (Vec<Offered>, Rejected);
+/// Name of a tool, name of its operation, description.
+pub type Named = (String, String, String);
+/// Name of what was not taken, and why.
+pub type Rejected = Vec<(String, String)>;
 
 impl Making {
     /// The operations of these tools. Compiling schemas takes a while: not for a thread that others wait for.
@@ -114,7 +118,7 @@ impl Making {
     }
 
     /// The names of the operations of these tools: tool, operation, description; and what cannot be one.
-    pub(super) fn named(&self, tools: &[Tool]) -> (Vec<(String, String, String)>, Vec<(String, String)>) {
+    pub(super) fn named(&self, tools: &[Tool]) -> (Vec<Named>, Rejected) {
         let (made, rejected) = self.operations(tools, tools);
         let usable = tools.iter().filter(|tool| !rejected.iter().any(|(name, _)| *name == tool.name));
         let named = usable.zip(made).map(|(tool, made)| {
