@@ -154,7 +154,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     tags: &["services"],
     http: Some(::alkhub_core::spec::HttpBinding {
         method: "POST",
-        path: "/api/mcp-servers/test",
+        path: "/api/test/mcp-server",
     }),
     access: ::alkhub_core::spec::AccessSpec {
         required_scopes: &["service:write"],

@@ -252,7 +252,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     tags: &["services"],
     http: Some(::alkhub_core::spec::HttpBinding {
         method: "POST",
-        path: "/api/openapi/test",
+        path: "/api/test/openapi",
     }),
     access: ::alkhub_core::spec::AccessSpec {
         required_scopes: &["service:write"],

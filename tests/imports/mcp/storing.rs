@@ -73,7 +73,7 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
         assert_eq!(listed["items"][0]["status"]["phase"], "ready");
 
-        let tried = hub.post("/api/mcp-servers/test", json!({ "url": server.url() })).await.ok();
+        let tried = hub.post("/api/test/mcp-server", json!({ "url": server.url() })).await.ok();
         assert_eq!(
             (&tried["protocol"], tried["tools"].as_array().map(Vec::len)),
             (&json!("2026-07-28"), Some(7))
@@ -83,10 +83,10 @@ async fn what_cannot_be_is_refused_with_the_reason() {
             json!({ "tool": "add.two", "operation": "add_two", "description": "Adds." })
         );
         assert_eq!(
-            hub.post("/api/mcp-servers/test", json!({ "name": "srv" })).await.ok()["server"],
+            hub.post("/api/test/mcp-server", json!({ "name": "srv" })).await.ok()["server"],
             "scripted 1.2.3"
         );
-        hub.post("/api/mcp-servers/test", json!({ "name": "none" })).await.problem(404, "SERVICE_NOT_FOUND");
+        hub.post("/api/test/mcp-server", json!({ "name": "none" })).await.problem(404, "SERVICE_NOT_FOUND");
     })
     .await;
 }

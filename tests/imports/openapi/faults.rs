@@ -145,7 +145,7 @@ async fn a_service_that_is_away() {
         crate::support::until("the service is away", Duration::from_secs(20), async || !reached().await)
             .await;
         call(hub, "svc.a", json!({})).await.problem(503, "UNAVAILABLE");
-        let tried = hub.post("/api/openapi/test", json!({ "name": "svc" })).await.ok();
+        let tried = hub.post("/api/test/openapi", json!({ "name": "svc" })).await.ok();
         assert_eq!(
             (&tried["answer"]["reached"], tried["operations"].as_array().map(Vec::len)),
             (&json!(false), Some(1))

@@ -134,7 +134,7 @@ async fn tried_given_and_refused() {
         let mut document = service.document(paths(&["a", "b"]));
         document["components"] =
             json!({ "securitySchemes": { "k": { "type": "apiKey", "in": "header", "name": "X-Declared" } } });
-        let tried = hub.post("/api/openapi/test", json!({ "document": document })).await.ok();
+        let tried = hub.post("/api/test/openapi", json!({ "document": document })).await.ok();
         assert_eq!(
             tried["operations"][0],
             json!({ "name": "a", "type": "query", "method": "GET", "path": "/a", "description": "GET /a" })
