@@ -19,12 +19,30 @@ MAX_EXAMPLES = 60
 SECONDS = 400
 
 
+# Nobody is there to be called.
+PETS = {
+    "openapi": "3.1.0",
+    "info": {"title": "Pets", "version": "1"},
+    "servers": [{"url": "https://pets.invalid"}],
+    "paths": {"/pets": {"get": {"operationId": "list", "responses": {"200": {"description": "All."}}}}},
+}
+# These need another server, of which there is none here; tests/imports and tests/llm have them.
+ELSEWHERE = {
+    *(f"mcp.{name}" for name in ("add", "get", "update", "refresh", "remove", "test")),
+    *(f"openapi.{name}" for name in ("add", "refresh", "remove")),
+    "web.fetch",
+    "web.search",
+    "llm.capture",
+}
+
+
 def furnish(hub: Hub) -> None:
     """Something to find, change and archive."""
     for number in range(3):
         for path, body in (
             ("projects", {"name": f"project {number}", "repository": f"https://git.example/{number}"}),
             ("keys", {"name": f"key {number}", "scopes": ["project:read"]}),
+            ("openapi", {"name": f"pets{number or ''}", "document": PETS}),
         ):
             answer = requests.post(f"{hub.url}/api/{path}", json=body, headers=hub.headers, timeout=10)
             assert answer.ok, answer.text
@@ -99,7 +117,7 @@ def test_every_answer_is_declared(tmp_path: Path, hub: Hub) -> None:
     assert set(statuses) == declared
     for operation, counts in sorted(statuses.items()):
         print(f"{operation}: {dict(sorted(counts.items()))}")
-    fruitless = [operation for operation, counts in statuses.items() if not counts[200]]
+    fruitless = [name for name, counts in statuses.items() if not counts[200] and name not in ELSEWHERE]
     assert not fruitless, f"no request of these succeeded: {fruitless}"
 
 
