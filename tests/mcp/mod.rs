@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod coming_back;
 mod guarded;
+mod plain;
 mod processes;
 mod questions;
 mod resources;

@@ -21,6 +21,7 @@ use super::{
     guard::Guard,
     metadata,
     peek::{self, Body, Message},
+    plain,
     relay::Relay,
     running::{Name, Runs},
     server::Server,
@@ -215,6 +216,12 @@ impl Endpoint {
             }
             Err(error) => return Err(error),
         };
+        if sender.session.is_some()
+            && let Some(call) = plain::read(asked.headers, message)
+            && let Some(answer) = plain::serve(&self.server.tools, &cx, call).await
+        {
+            return answer;
+        }
         let request = answer::request(asked.headers, asked.uri, body, cx.clone());
         let resumable = sender.session.filter(|_| message.is("tools/call") && message.wants_progress());
         let (foreign, reader) = match resumable {

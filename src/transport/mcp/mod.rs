@@ -10,6 +10,7 @@ mod endpoint;
 mod guard;
 mod metadata;
 mod peek;
+mod plain;
 mod relay;
 mod resources;
 mod running;
