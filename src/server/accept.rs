@@ -32,6 +32,12 @@ use crate::config::{Limits, Live};
 /// Routes as the loop serves them.
 pub(super) type Routes = BoxEndpoint<'static, Response>;
 
+/// How HTTP/2 begins; no method of HTTP/1 does.
+const HTTP2: &[u8; 3] = b"PRI";
+
+/// Pause between two looks at a beginning that is too short to tell.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// hyper's smallest read buffer.
 const SMALLEST_BUFFER: usize = 8192;
 
@@ -85,7 +91,6 @@ pub(super) async fn serve(
 struct Builders {
     one: auto::Builder<Streams>,
     two: auto::Builder<Streams>,
-    either: auto::Builder<Streams>,
     header_timeout: Duration,
     write_timeout: Duration,
 }
@@ -95,40 +100,31 @@ impl Builders {
         Self {
             one: builder(limits).http1_only(),
             two: builder(limits).http2_only(),
-            either: builder(limits),
             header_timeout: limits.header_timeout,
             write_timeout: limits.write_timeout,
         }
     }
 
-    /// The one for a connection that begins like this. hyper would find out as well, but by reading apart the first
-    /// bytes, after which its buffer for reading is twice as large for as long as the connection lives.
-    fn of(&self, first: &[u8]) -> &auto::Builder<Streams> {
-        match first {
-            b"PRI" => &self.two,
-            _ if b"PRI".starts_with(first) => &self.either,
-            _ => &self.one,
-        }
+    /// The one for what this connection speaks; `None` where it ends or says nothing for too long. hyper would find
+    /// out as well, but by reading the first bytes apart, after which its buffer for reading is twice as large for as
+    /// long as the connection lives, and without a bound of time.
+    async fn of(&self, stream: &TcpStream) -> Option<&auto::Builder<Streams>> {
+        let mut first = [0; HTTP2.len()];
+        let looking = async {
+            loop {
+                let length = stream.peek(&mut first).await.ok().filter(|length| *length > 0)?;
+                if first[..length] == HTTP2[..] {
+                    return Some(&self.two);
+                }
+                if !HTTP2.starts_with(&first[..length]) {
+                    return Some(&self.one);
+                }
+                // What was looked at stays readable, so that no more can be waited for.
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        tokio::time::timeout(self.header_timeout, looking).await.ok()?
     }
-}
-
-fn builder(limits: &Limits) -> auto::Builder<Streams> {
-    let mut builder = auto::Builder::new(Streams { patience: limits.write_timeout });
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_headers(limits.headers)
-        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(256)
-        .max_pending_accept_reset_streams(20)
-        .keep_alive_interval(limits.idle_timeout)
-        .keep_alive_timeout(limits.header_timeout);
-    builder
 }
 
 /// An accepted connection.
@@ -158,14 +154,12 @@ fn converse(builders: Arc<Builders>, routes: Arc<Routes>, connection: Connection
         })
     });
     tokio::spawn(async move {
-        let mut first = [0; 3];
-        let begun = tokio::select! {
-            () = stop.cancelled() => return,
-            begun = tokio::time::timeout(builders.header_timeout, stream.peek(&mut first)) => begun,
+        let builder = tokio::select! {
+            () = stop.cancelled() => None,
+            builder = builders.of(&stream) => builder,
         };
-        let Ok(Ok(length)) = begun else { return };
+        let Some(builder) = builder else { return };
         let stream = TokioIo::new(Impatient::new(stream, builders.write_timeout));
-        let builder = builders.of(first.get(..length).unwrap_or_default());
         let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
         drop(builders);
         if let Err(error) = watcher.watch(connection).await {
