@@ -76,7 +76,7 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         let tried = hub.post("/api/test/mcp-server", json!({ "url": server.url() })).await.ok();
         assert_eq!(
             (&tried["protocol"], tried["tools"].as_array().map(Vec::len)),
-            (&json!("2026-07-28"), Some(7))
+            (&json!("2026-07-28"), Some(8))
         );
         assert_eq!(
             tried["tools"][0],

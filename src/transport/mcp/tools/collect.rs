@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::result;
+use crate::progress::Step;
 
 /// Longest part of an item that its progress shows.
 const SHOWN: usize = 500;
@@ -34,6 +35,18 @@ pub(in super::super) struct Progress {
 impl Progress {
     pub(in super::super) fn new(peer: Peer<RoleServer>, token: Option<ProgressToken>) -> Self {
         Self { peer, token }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Passes on what the operation says of its progress.
+    pub(super) async fn pass(&self, step: Step) {
+        let Some(token) = &self.token else { return };
+        let mut progress = ProgressNotificationParam::new(token.clone(), step.progress);
+        (progress.total, progress.message) = (step.total, step.message);
+        let _ = self.peer.notify_progress(progress).await;
     }
 
     /// Tells of the number of items so far, and of the last one.
