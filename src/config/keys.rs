@@ -424,6 +424,9 @@ mod tests {
             }
             let default = match key.show(&Config::default()) {
                 Shown::Plain(serde_json::Value::String(text)) => format!("`{text}`"),
+                Shown::Plain(serde_json::Value::Array(items)) if !items.is_empty() => {
+                    format!("`{}`", serde_json::Value::Array(items))
+                }
                 Shown::Plain(serde_json::Value::Array(_)) | Shown::Unset | Shown::Hidden => "-".to_owned(),
                 Shown::Plain(value) => format!("`{value}`"),
             };
