@@ -154,8 +154,11 @@ async fn release_where(database: &Database, which: Condition) -> Result<(), Call
 pub async fn read(database: &Database, known: Option<i64>, all: bool) -> Result<Homes, CallError> {
     let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read().await?)).await?;
     let revision = counter.map_or(0, |counter| counter.value);
-    let nodes =
-        if all { nodes::entered(database.read().await?).await? } else { nodes::living(database.read().await?).await? };
+    let nodes = if all {
+        nodes::entered(database.read().await?).await?
+    } else {
+        nodes::living(database.read().await?).await?
+    };
     let homes = if known == Some(revision) { None } else { Some(since(database, known).await?) };
     Ok(Homes { revision, nodes, homes })
 }
