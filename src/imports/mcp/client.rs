@@ -46,12 +46,19 @@ impl Client {
 /// Calls whose callers hear of progress, by the token that the library gave their request. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Followed {
-    inner: Arc<(Mutex<HashMap<ProgressToken, Arc<Progress>>>, Turn<()>)>,
+    inner: Arc<Followers>,
+}
+
+#[derive(Default)]
+struct Followers {
+    by_token: Mutex<HashMap<ProgressToken, Arc<Progress>>>,
+    /// Held while a request is sent and entered.
+    entering: Turn<()>,
 }
 
 impl Followed {
     fn told(&self, progress: ProgressNotificationParam) {
-        let follower = self.inner.0.lock().get(&progress.progress_token).cloned();
+        let follower = self.inner.by_token.lock().get(&progress.progress_token).cloned();
         if let Some(follower) = follower {
             let message = progress.message.map(|mut message| {
                 let end = message.char_indices().nth(LONGEST_MESSAGE).map_or(message.len(), |(at, _)| at);
@@ -68,7 +75,7 @@ struct Following(Followed, ProgressToken);
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.0.inner.0.lock().remove(&self.1);
+        self.0.inner.by_token.lock().remove(&self.1);
     }
 }
 
@@ -85,7 +92,7 @@ impl ClientHandler for Client {
         _context: NotificationContext<RoleClient>,
     ) {
         // A request is entered in the same turn in which it is sent: what is told of it cannot come before.
-        drop(self.followed.inner.1.lock().await);
+        drop(self.followed.inner.entering.lock().await);
         self.followed.told(progress);
     }
 
@@ -205,9 +212,9 @@ impl Connection {
         let (mut handle, _following) = match progress {
             None => (self.peer.send_cancellable_request(request, options).await?, None),
             Some(progress) => {
-                let _turn = self.followed.inner.1.lock().await;
+                let _turn = self.followed.inner.entering.lock().await;
                 let handle = self.peer.send_cancellable_request(request, options).await?;
-                self.followed.inner.0.lock().insert(handle.progress_token.clone(), progress);
+                self.followed.inner.by_token.lock().insert(handle.progress_token.clone(), progress);
                 let following = Following(self.followed.clone(), handle.progress_token.clone());
                 (handle, Some(following))
             }

@@ -345,13 +345,13 @@ impl<'c> Manager<'c> {
         wanted: &Wanted,
         before: Option<(&Config, &Credentials)>,
     ) -> Result<Option<Signer>, CallError> {
-        let base = base_url(wanted.base_url.as_deref())?.map(|url| url.origin().ascii_serialization());
-        let held = before.map(|(config, _)| config.origin.clone());
-        let Some(origin) = base.clone().or(held.clone()) else { return Ok(None) };
+        let given = base_url(wanted.base_url.as_deref())?.map(|url| url.origin().ascii_serialization());
         // Where the service moves, what is stored of it stays where it was.
-        let held =
-            before.filter(|_| held == Some(origin.clone())).map(|(_, credentials)| credentials.clone());
-        let mut credentials = held.unwrap_or_default();
+        let held = before.filter(|(config, _)| given.as_ref().is_none_or(|given| *given == config.origin));
+        let Some(origin) = given.or_else(|| held.map(|(config, _)| config.origin.clone())) else {
+            return Ok(None);
+        };
+        let mut credentials = held.map(|(_, credentials)| credentials.clone()).unwrap_or_default();
         if let Some(auth) = &wanted.auth {
             credentials.auth = auth.clone();
         }

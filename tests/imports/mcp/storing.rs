@@ -128,3 +128,22 @@ async fn what_happens_to_services_is_in_the_log() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn tools_are_for_holders_of_a_scope_unless_said_otherwise() {
+    each_hub_with(allow_loopback, async |hub| {
+        let server = Scripted::start(Speaks::New).await;
+        let added = import(hub, &server, json!({})).await;
+        assert_eq!(added["requiredScopes"], json!(["srv:call"]));
+        let input = json!({ "operationId": "srv.echo", "input": { "text": "hi" } });
+        let [with, without] = [hub.key(&["srv:call"]).await, hub.key(&["kit:use"]).await];
+        hub.post_as(&with, "/api/call", input.clone()).await.ok();
+        hub.post_as(&without, "/api/call", input.clone()).await.problem(403, "ACCESS_DENIED");
+        patch(hub, json!({ "requiredScopes": [] })).await.ok();
+        until("everybody may call", LONG, async || {
+            hub.post_as(&without, "/api/call", input.clone()).await.status.is_success()
+        })
+        .await;
+    })
+    .await;
+}
