@@ -87,6 +87,7 @@ impl Opening {
             match inner.pool.acquire().await {
                 Ok(mut connection) => {
                     *inner.failure.lock() = None;
+                    // Waited for, where dropping it would hand it to a task: whoever is told is to find it idle.
                     connection.return_to_pool().await;
                 }
                 Err(error) => {
@@ -101,7 +102,11 @@ impl Opening {
 }
 
 impl Inner {
+    /// There is an idle connection, or at the most of them some are in use: for those that come back the pool has a queue.
     fn has_one(&self) -> bool {
-        self.pool.num_idle() > 0 || self.pool.size() >= self.most || self.pool.is_closed()
+        let opening = AT_ONCE.saturating_sub(self.places.available_permits());
+        let size = self.pool.size();
+        let in_use = size >= self.most && usize::try_from(size).is_ok_and(|size| size > opening);
+        self.pool.num_idle() > 0 || in_use || self.pool.is_closed()
     }
 }

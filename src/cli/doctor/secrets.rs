@@ -14,9 +14,10 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
     let secrets = &loaded.config.secrets;
     let mut findings = vec![match &secrets.master_key {
         // As `Vault::of` has it.
-        None if loaded.config.database_url().expose().starts_with("sqlite:") => {
-            Finding::ok(NAME, "none is set; the hub seals with one of its own, `master.key` beside its database")
-        }
+        None if loaded.config.database_url().expose().starts_with("sqlite:") => Finding::ok(
+            NAME,
+            "none is set; the hub seals with one of its own, `master.key` beside its database",
+        ),
         None => Finding::warn(
             NAME,
             "none is set, so that no credentials of services and providers can be stored",
