@@ -61,7 +61,7 @@ async fn failures_are_errors() {
     each_hub_with(allow_loopback, async |hub| {
         for speaks in BOTH {
             let server = Scripted::start(speaks).await;
-            import(hub, &server, json!({})).await;
+            import(hub, &server, json!({ "requiredScopes": [] })).await;
             let failed = call(hub, "srv.fail", json!({})).await.problem(500, "EXECUTION_ERROR");
             assert_eq!(failed["detail"], "MCP tool srv.fail returned error: one; two");
             assert_eq!(
