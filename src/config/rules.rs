@@ -54,6 +54,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("events.sweep", config.events.sweep),
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
+        ("database.connect_timeout", config.database.connect_timeout),
         ("redis.timeout", config.redis.timeout),
         ("mcp.collect_for", config.mcp.collect_for),
         ("rate.patience", config.rate.patience),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alkhub_core::Engine;
 
 use crate::{
-    config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes, telemetry,
-    transport::ws::Sockets,
+    config::Live, events::Events, idempotency::KeptAnswers, imports::mcp::Mcp, outbound::Outbound,
+    rate::Limiter, spokes::Spokes, telemetry, transport::ws::Sockets, web::Web,
 };
 
 /// Parts that keep values of their own.
@@ -17,6 +17,9 @@ pub(super) struct Parts {
     pub(super) events: Events,
     pub(super) spokes: Spokes,
     pub(super) sockets: Sockets,
+    pub(super) outbound: Outbound,
+    pub(super) mcp: Mcp,
+    pub(super) web: Web,
 }
 
 impl Parts {
@@ -29,6 +32,9 @@ impl Parts {
             self.events.set(config.event_settings());
             self.spokes.set_limits(config.spokes.registration());
             self.sockets.set_limits(config.peer_limits());
+            self.outbound.set(&config.outbound.allow, config.outbound.limits());
+            self.mcp.set_stdio(config.imports.stdio.clone());
+            self.web.set_bytes(config.web.fetch_bytes);
             if let Err(error) = telemetry::set_filter(&config.log.filter) {
                 tracing::warn!(error, "log.filter could not be changed");
             }

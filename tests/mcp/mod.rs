@@ -1,7 +1,7 @@
 //! MCP at `/mcp`, over raw HTTP.
 
 mod access;
-mod client;
+pub(crate) mod client;
 mod coming_back;
 mod guarded;
 mod plain;

@@ -155,6 +155,7 @@ impl Endpoint {
             Some(given) => {
                 let given = given.to_str().unwrap_or_default();
                 let known = session::verify(given, bearer(headers).unwrap_or_default());
+                let known = known.filter(|session| !self.relay.ended().has(session));
                 Some(known.ok_or_else(|| {
                     CallError::new(
                         codes::NOT_FOUND,

@@ -6,6 +6,7 @@
 mod answer;
 mod changes;
 mod context;
+mod ended;
 mod endpoint;
 mod guard;
 mod metadata;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::result;
+use crate::progress::Step;
 
 /// Longest part of an item that its progress shows.
 const SHOWN: usize = 500;
@@ -38,6 +39,18 @@ impl Progress {
     /// Nobody asked.
     pub(in super::super) fn untold() -> Self {
         Self { told: None }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Passes on what the operation says of its progress.
+    pub(super) async fn pass(&self, step: Step) {
+        let Some(token) = &self.token else { return };
+        let mut progress = ProgressNotificationParam::new(token.clone(), step.progress);
+        (progress.total, progress.message) = (step.total, step.message);
+        let _ = self.peer.notify_progress(progress).await;
     }
 
     /// Tells of the number of items so far, and of the last one.
