@@ -42,15 +42,15 @@ impl Progress {
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        self.token.is_some()
+        self.told.is_some()
     }
 
     /// Passes on what the operation says of its progress.
     pub(super) async fn pass(&self, step: Step) {
-        let Some(token) = &self.token else { return };
+        let Some((peer, token)) = &self.told else { return };
         let mut progress = ProgressNotificationParam::new(token.clone(), step.progress);
         (progress.total, progress.message) = (step.total, step.message);
-        let _ = self.peer.notify_progress(progress).await;
+        let _ = peer.notify_progress(progress).await;
     }
 
     /// Tells of the number of items so far, and of the last one.
