@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alkhub_core::Engine;
 
 use crate::{
-    config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes, telemetry,
+    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes, telemetry,
     transport::ws::Sockets,
 };
 
@@ -15,6 +15,7 @@ pub(super) struct Parts {
     pub(super) limiter: Arc<Limiter>,
     pub(super) answers: KeptAnswers,
     pub(super) events: Events,
+    pub(super) calls: Calls,
     pub(super) spokes: Spokes,
     pub(super) sockets: Sockets,
 }
@@ -27,6 +28,7 @@ impl Parts {
             self.limiter.set(&config.rate);
             self.answers.set_keep(config.idempotency.keep);
             self.events.set(config.event_settings());
+            self.calls.set(&config.calls);
             self.spokes.set_limits(config.spokes.registration());
             self.sockets.set_limits(config.peer_limits());
             if let Err(error) = telemetry::set_filter(&config.log.filter) {

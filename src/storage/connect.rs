@@ -69,6 +69,10 @@ impl Database {
         &self.read
     }
 
+    pub(super) fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
     /// The name of the database system.
     #[must_use]
     pub fn system(&self) -> &'static str {
