@@ -146,6 +146,21 @@ export type CallBody = {
   "value"?: unknown;
 };
 
+/** What has changed in a tree of calls. One of `added` and `changed` is there, or neither, and then it only tells how far the reader has come. */
+export type CallChange = {
+  "added"?: CallNode;
+  /** What is new of a call that was told before. */
+  "changed"?: {
+    "durationMs"?: number;
+    "endedAt"?: string;
+    "error"?: CallFailure;
+    "requestId": string;
+    "status": CallStatus;
+  };
+  /** Where to go on from after an interruption, as `since`. Something may be told again then. */
+  "cursor": string;
+};
+
 /** How a call failed. */
 export type CallFailure = {
   "code": string;
@@ -198,6 +213,26 @@ export type CallProblem = {
   /** As the error's schema says. */
   "details"?: unknown;
   "message": string;
+};
+
+/** How the calls of an operation fared. */
+export type CallStats = {
+  "aborted": number;
+  "calls": number;
+  /** The most frequent codes. */
+  "errors": Array<{
+    "code": string;
+    "count": number;
+  }>;
+  "failed": number;
+  "maxMs": number;
+  "operationId": string;
+  /** Time that half of the ended calls stay within. */
+  "p50Ms": number;
+  "p95Ms": number;
+  "p99Ms": number;
+  /** Calls that have not ended. */
+  "running": number;
 };
 
 /** `pending` before it was let in; a subscription is running until it has ended. */
@@ -803,6 +838,30 @@ export interface HubOperations {
     };
     errors: "CALL_NOT_FOUND";
   };
+  /** Counts and times the newest calls by operation, and names the slowest and those that fail most. Callers see their own; with the scope `call:read` all. */
+  "call.stats": {
+    type: "query";
+    input: {
+      /** Most operations of each list. */
+      "limit"?: number;
+      /** Only calls of this operation. */
+      "operationId"?: string;
+      /** Only calls that began not before this moment; an hour ago where absent. */
+      "since"?: string;
+    };
+    output: {
+      /** How many calls were looked at. */
+      "calls": number;
+      /** Whether these are all since then; otherwise the newest. */
+      "complete": boolean;
+      /** Operations of which calls have failed, the most failures first. */
+      "failing": CallStats[];
+      "since": string;
+      /** Operations by the time that 95 of 100 calls stay below, the slowest first. */
+      "slowest": CallStats[];
+    };
+    errors: never;
+  };
   /** Shows a call and all calls below it, parents before their children. */
   "call.tree": {
     type: "query";
@@ -817,6 +876,17 @@ export interface HubOperations {
       /** Whether these are all. */
       "complete": boolean;
     };
+    errors: "CALL_NOT_FOUND";
+  };
+  /** Tells of a call and all calls below it as they begin and end, and ends itself when none of them runs any more. After an interruption it goes on from the cursor of the last item. */
+  "call.watch": {
+    type: "subscription";
+    input: {
+      "requestId": RequestReference;
+      /** `cursor` of the last item that was read. */
+      "since"?: string;
+    };
+    output: CallChange;
     errors: "CALL_NOT_FOUND";
   };
   /** Pages through the log of events, as far as the caller's scopes show it. */

@@ -35,7 +35,9 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::call::get::DESCRIPTOR,
     &self::call::list::DESCRIPTOR,
     &self::call::path::DESCRIPTOR,
+    &self::call::stats::DESCRIPTOR,
     &self::call::tree::DESCRIPTOR,
+    &self::call::watch::DESCRIPTOR,
     &self::event::list::DESCRIPTOR,
     &self::event::publish::DESCRIPTOR,
     &self::event::watch::DESCRIPTOR,
@@ -112,7 +114,9 @@ where
     H: ::alkhub_core::Handle<self::call::Get>,
     H: ::alkhub_core::Handle<self::call::List>,
     H: ::alkhub_core::Handle<self::call::Path>,
+    H: ::alkhub_core::Handle<self::call::Stats>,
     H: ::alkhub_core::Handle<self::call::Tree>,
+    H: ::alkhub_core::Subscribe<self::call::Watch>,
     H: ::alkhub_core::Handle<self::event::List>,
     H: ::alkhub_core::Handle<self::event::Publish>,
     H: ::alkhub_core::Subscribe<self::event::Watch>,
@@ -185,7 +189,9 @@ where
     registry.add_handler::<self::call::Get, H>(hub);
     registry.add_handler::<self::call::List, H>(hub);
     registry.add_handler::<self::call::Path, H>(hub);
+    registry.add_handler::<self::call::Stats, H>(hub);
     registry.add_handler::<self::call::Tree, H>(hub);
+    registry.add_subscriber::<self::call::Watch, H>(hub);
     registry.add_handler::<self::event::List, H>(hub);
     registry.add_handler::<self::event::Publish, H>(hub);
     registry.add_subscriber::<self::event::Watch, H>(hub);
@@ -338,7 +344,9 @@ macro_rules! handlers {
             mod get;
             mod list;
             mod path;
+            mod stats;
             mod tree;
+            mod watch;
         }
         #[doc = "Handlers of the namespace `event`."]
         pub mod event {

@@ -554,6 +554,38 @@ impl ::std::fmt::Display for CallBodyState {
     }
 }
 
+/// What has changed in a tree of calls. One of `added` and `changed` is there, or neither, and then it only tells how far the reader has come.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallChange {
+    /// The property `added`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<crate::shared::CallNode>,
+    /// What is new of a call that was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<CallChangeChanged>,
+    /// Where to go on from after an interruption, as `since`. Something may be told again then.
+    pub cursor: String,
+}
+
+/// What is new of a call that was told before.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallChangeChanged {
+    /// The property `durationMs`.
+    #[serde(rename = "durationMs", default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// The property `endedAt`.
+    #[serde(rename = "endedAt", default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// The property `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::shared::CallFailure>,
+    /// The property `requestId`.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The property `status`.
+    pub status: crate::shared::CallStatus,
+}
+
 /// How a call failed.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct CallFailure {
@@ -752,6 +784,45 @@ pub struct CallProblem {
     pub details: Option<::serde_json::Value>,
     /// The property `message`.
     pub message: String,
+}
+
+/// How the calls of an operation fared.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallStats {
+    /// The property `aborted`.
+    pub aborted: i64,
+    /// The property `calls`.
+    pub calls: i64,
+    /// The most frequent codes.
+    pub errors: Vec<CallStatsErrorsItem>,
+    /// The property `failed`.
+    pub failed: i64,
+    /// The property `maxMs`.
+    #[serde(rename = "maxMs")]
+    pub max_ms: f64,
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// Time that half of the ended calls stay within.
+    #[serde(rename = "p50Ms")]
+    pub p50_ms: f64,
+    /// The property `p95Ms`.
+    #[serde(rename = "p95Ms")]
+    pub p95_ms: f64,
+    /// The property `p99Ms`.
+    #[serde(rename = "p99Ms")]
+    pub p99_ms: f64,
+    /// Calls that have not ended.
+    pub running: i64,
+}
+
+/// The type `CallStatsErrorsItem`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallStatsErrorsItem {
+    /// The property `code`.
+    pub code: String,
+    /// The property `count`.
+    pub count: i64,
 }
 
 /// `pending` before it was let in; a subscription is running until it has ended.

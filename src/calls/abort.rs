@@ -19,13 +19,13 @@ use crate::storage::{
 };
 
 /// Scope with which the calls of others may be ended.
-pub const ADMIN: &str = "call:admin";
+const ADMIN: &str = "call:admin";
 /// Longest that calls are waited for that were cancelled.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest wait for another process.
 const OTHERS: Duration = Duration::from_secs(4);
 /// Most calls that an answer tells of.
-pub const MOST: usize = 10_000;
+const MOST: usize = 10_000;
 /// Most processes that are asked.
 const NODES: u64 = 200;
 

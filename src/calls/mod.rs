@@ -5,7 +5,9 @@ mod cut;
 mod live;
 mod record;
 mod signs;
+mod stats;
 mod sweep;
+mod watch;
 mod writer;
 
 use std::{
@@ -20,11 +22,13 @@ use alkhub_core::{
 use arc_swap::ArcSwap;
 use futures::{FutureExt, future::BoxFuture};
 use prometheus::core::Collector;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, watch as channel};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use abort::{Policy, Reached, Stopped};
 pub use record::{DEPENDS_ON, SESSION};
+pub use stats::{Stats, stats};
+pub use watch::{Change, Watch};
 
 use self::{
     live::Live,
@@ -51,7 +55,7 @@ struct Inner {
     /// A call has ended that somebody waits for.
     ended: Notify,
     /// Raised with each batch that was written.
-    written: watch::Sender<u64>,
+    written: channel::Sender<u64>,
     /// Calls whose end is waited for.
     awaited: std::sync::atomic::AtomicUsize,
 }
@@ -77,7 +81,7 @@ impl Calls {
             database: database.clone(),
             homes: OnceLock::new(),
             ended: Notify::new(),
-            written: watch::Sender::new(0),
+            written: channel::Sender::new(0),
             awaited: std::sync::atomic::AtomicUsize::new(0),
         };
         let calls = Self { inner: Arc::new(inner) };
@@ -104,7 +108,7 @@ impl Calls {
 
     /// Tells when this process has written something.
     #[must_use]
-    pub fn written(&self) -> watch::Receiver<u64> {
+    pub fn written(&self) -> channel::Receiver<u64> {
         self.inner.written.subscribe()
     }
 

@@ -7,10 +7,14 @@ pub mod abort;
 pub mod get;
 pub mod list;
 pub mod path;
+pub mod stats;
 pub mod tree;
+pub mod watch;
 
 pub use self::abort::Abort;
 pub use self::get::Get;
 pub use self::list::List;
 pub use self::path::Path;
+pub use self::stats::Stats;
 pub use self::tree::Tree;
+pub use self::watch::Watch;

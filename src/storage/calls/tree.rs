@@ -82,20 +82,30 @@ pub fn in_order(top: Row, below: Vec<Row>) -> Vec<Row> {
     ordered
 }
 
-/// Calls of a tree that were written since a moment, at most so many, in the order in which they were.
+/// Calls of a tree that were written since a moment: at most so many after the first so many.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn changed(database: &Database, root: &[u8], since: i64, most: u64) -> Result<Vec<Row>, CallError> {
+pub async fn changed(
+    database: &Database,
+    root: &[u8],
+    since: i64,
+    offset: u64,
+    most: u64,
+) -> Result<Vec<Row>, CallError> {
+    let mut rows = Vec::new();
+    if offset == 0 {
+        let top = Entity::find_by_id(root.to_vec()).filter(Column::ChangedAt.gte(since));
+        rows.extend(within(top.one(database.read())).await?);
+    }
     let below = Entity::find()
         .filter(Column::RootId.eq(root.to_vec()))
         .filter(Column::ParentId.is_not_null())
         .filter(Column::ChangedAt.gte(since))
         .order_by_asc(Column::ChangedAt)
         .order_by_asc(Column::Id)
+        .offset(offset.saturating_sub(1))
         .limit(most);
-    let top = Entity::find_by_id(root.to_vec()).filter(Column::ChangedAt.gte(since));
-    let mut rows: Vec<Row> = within(top.one(database.read())).await?.into_iter().collect();
     rows.extend(within(below.all(database.read())).await?);
     Ok(rows)
 }
