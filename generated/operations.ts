@@ -769,6 +769,8 @@ export interface HubOperations {
       "finished": boolean;
       /** Each call that it reached, children before parents. */
       "reached": Array<{
+        /** How many calls are above it. */
+        "depth": number;
         "nodeId": string;
         "operationId": string;
         "requestId": string;

@@ -1,12 +1,12 @@
 //! Ending a call with all that it has led to, in every process.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use alkhub_core::{Call, CallError, Identity, Peer, peer::Outgoing};
+use alkhub_core::{Call, CallError, Identity, Lineage, Peer, peer::Outgoing};
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -52,6 +52,8 @@ pub struct Reached {
     pub state: String,
     /// The process that it came in by.
     pub node_id: String,
+    /// How many calls are above it.
+    pub depth: i64,
 }
 
 /// What has come of an abort.
@@ -60,6 +62,8 @@ pub struct Stopped {
     pub state: Option<Status>,
     /// All that it reached, in all processes.
     pub reached: Vec<Reached>,
+    /// Whether nothing of it ran any more, and what is told is what became of it a moment ago.
+    pub finished: bool,
     /// Processes that did not answer.
     pub unreached: Vec<String>,
 }
@@ -68,6 +72,7 @@ pub struct Stopped {
 #[derive(Deserialize)]
 struct Theirs {
     state: String,
+    finished: bool,
     reached: Vec<Reached>,
 }
 
@@ -75,7 +80,7 @@ struct Theirs {
 struct Ending {
     call: Uuid,
     node: Uuid,
-    depth: usize,
+    depth: i64,
     operation: String,
     status: Status,
     recorded: bool,
@@ -97,11 +102,12 @@ impl Calls {
             }
         };
         let (here, others) = tokio::join!(self.here(by, id, policy), others);
-        let (mut state, mut reached) = here;
+        let (mut state, mut reached, mut finished) = here;
         let (answers, unreached) = others?;
         let mut places: HashMap<String, usize> =
             reached.iter().enumerate().map(|(place, one)| (one.request_id.clone(), place)).collect();
-        for Theirs { state: theirs, reached: more } in answers {
+        for Theirs { state: theirs, finished: over, reached: more } in answers {
+            finished &= over;
             if state.is_none() {
                 state = Status::of(&theirs);
             }
@@ -115,20 +121,25 @@ impl Calls {
         if state.is_none() && !reached.is_empty() {
             state = Some(Status::Aborted);
         }
-        Ok(Stopped { state, reached, unreached })
+        // What is only remembered has ended before; what is recorded of it says how.
+        if finished && !passed_on {
+            (state, reached) = (None, Vec::new());
+        }
+        reached.sort_by_key(|one| std::cmp::Reverse(one.depth));
+        Ok(Stopped { state, reached, finished, unreached })
     }
 
-    async fn here(&self, by: &Call, id: Uuid, policy: Policy) -> (Option<Status>, Vec<Reached>) {
+    async fn here(&self, by: &Call, id: Uuid, policy: Policy) -> (Option<Status>, Vec<Reached>, bool) {
         let own = by.lineage().clone();
         let identity = by.identity();
         let mut ending = self.inner.live.find(|call| {
             let lineage = call.lineage();
             // An abort that is part of what it ends would not come to tell of it.
             let within = (call.request_id() == id || lineage.is_within(id)) && !own.is_within(lineage.id());
-            (within && may(identity, &call)).then(|| Ending {
+            (within && may(identity, call.identity(), lineage.owner())).then(|| Ending {
                 call: call.request_id(),
                 node: lineage.id(),
-                depth: call.depth().into(),
+                depth: depth(lineage),
                 operation: call.operation_id().to_owned(),
                 status: call.kept::<Kept>().map_or(Status::Running, Kept::status),
                 recorded: call.kept::<Kept>().is_some(),
@@ -163,19 +174,37 @@ impl Calls {
                 None => Status::Aborted,
             }
         };
-        let own = ending.iter().find(|one| one.call == id).map(state);
+        let top = ending.iter().find(|one| one.call == id).map(state);
         let node = self.inner.node.to_string();
         let told = ending.iter().filter(|one| !one.elsewhere && (one.recorded || one.call == id));
-        let reached = told
+        let finished = ending.is_empty();
+        let mut reached: Vec<Reached> = told
             .take(MOST)
             .map(|one| Reached {
                 request_id: one.node.to_string(),
                 operation_id: one.operation.clone(),
                 state: state(one).as_str().to_owned(),
                 node_id: node.clone(),
+                depth: one.depth,
             })
             .collect();
-        (own, reached)
+        let seen: HashSet<Uuid> = ending.iter().map(|one| one.call).collect();
+        let cut = self.inner.live.lately(|cut| {
+            let lineage = &cut.lineage;
+            (cut.id == id || lineage.is_within(id))
+                && lineage.elsewhere().is_none()
+                && !seen.contains(&cut.id)
+                && may(identity, cut.caller.as_deref(), lineage.owner())
+        });
+        let room = MOST.saturating_sub(reached.len());
+        reached.extend(cut.into_iter().take(room).map(|cut| Reached {
+            request_id: cut.lineage.id().to_string(),
+            operation_id: cut.entry.id().to_owned(),
+            state: Status::Aborted.as_str().to_owned(),
+            node_id: node.clone(),
+            depth: depth(&cut.lineage),
+        }));
+        (top, reached, finished)
     }
 
     /// Ends a call once what runs below it has finished.
@@ -264,10 +293,14 @@ impl Calls {
 }
 
 /// Whether a caller may end a call: its own, one that it has led to, or any with the scope for it.
-fn may(caller: Option<&Identity>, call: &Call) -> bool {
+fn may(caller: Option<&Identity>, identity: Option<&Identity>, owner: Option<&Identity>) -> bool {
     let Some(caller) = caller else { return false };
     let own = |identity: Option<&Identity>| identity.is_some_and(|identity| identity.id == caller.id);
-    caller.has_scope(ADMIN) || own(call.identity()) || own(call.lineage().owner())
+    caller.has_scope(ADMIN) || own(identity) || own(owner)
+}
+
+fn depth(lineage: &Lineage) -> i64 {
+    i64::try_from(lineage.depth()).unwrap_or(i64::MAX)
 }
 
 /// While it lives, the ends of calls are told.

@@ -1,11 +1,13 @@
 //! The calls that run in this process, by their ids.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use alkhub_core::{Call, call::WeakCall};
+use alkhub_core::{Call, Lineage, call::WeakCall, identity::Caller, registry::Entry};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -31,10 +33,27 @@ impl Hasher for Ids {
 
 type Part = Mutex<HashMap<Uuid, WeakCall, BuildHasherDefault<Ids>>>;
 
+/// How long a call that was cut off is remembered: an abort that goes round the processes may find it ended already, by
+/// the end of the one above it.
+const LATELY: Duration = Duration::from_secs(5);
+/// Most that are remembered.
+const MOST_LATELY: usize = 16 * 1024;
+
+/// A call that was cut off.
+#[derive(Clone)]
+pub(super) struct Cut {
+    at: Instant,
+    pub(super) id: Uuid,
+    pub(super) lineage: Arc<Lineage>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) caller: Caller,
+}
+
 /// The running calls.
 #[derive(Default)]
 pub(super) struct Live {
     parts: [Part; PARTS],
+    lately: Mutex<VecDeque<Cut>>,
 }
 
 impl Live {
@@ -45,6 +64,24 @@ impl Live {
     pub(super) fn add(&self, call: &Call) {
         let id = call.request_id();
         self.part(id).lock().insert(id, call.downgrade());
+    }
+
+    /// A call was cut off.
+    pub(super) fn cut(&self, call: &Call) {
+        let (now, id) = (Instant::now(), call.request_id());
+        let (lineage, entry, caller) = (call.lineage().clone(), call.entry().clone(), call.caller().clone());
+        let mut lately = self.lately.lock();
+        while lately.front().is_some_and(|cut| now - cut.at > LATELY) || lately.len() >= MOST_LATELY {
+            lately.pop_front();
+        }
+        lately.push_back(Cut { at: now, id, lineage, entry, caller });
+    }
+
+    /// Calls that were cut off of late.
+    pub(super) fn lately(&self, within: impl Fn(&Cut) -> bool) -> Vec<Cut> {
+        let now = Instant::now();
+        let lately = self.lately.lock();
+        lately.iter().filter(|cut| now - cut.at <= LATELY && within(cut)).cloned().collect()
     }
 
     pub(super) fn remove(&self, id: Uuid) {

@@ -194,6 +194,9 @@ impl Observer for Calls {
     fn ended(&self, call: &Call, outcome: Outcome<'_>, elapsed: Duration) {
         if let Some(kept) = call.kept::<Kept>() {
             kept.end(record::status(&outcome));
+            if record::status(&outcome) == crate::storage::calls::Status::Aborted {
+                self.inner.live.cut(call);
+            }
             let record = Record::ended(call, kept, &outcome, elapsed);
             if !self.inner.queue.end(record) {
                 self.inner.signs.records.with_label_values(&["dropped"]).inc();

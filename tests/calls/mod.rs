@@ -3,6 +3,7 @@
 mod aborting;
 mod recording;
 mod secrets;
+mod watching;
 
 use serde_json::Value;
 

@@ -88,6 +88,8 @@ pub struct Output {
 /// The type `OutputReachedItem`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct OutputReachedItem {
+    /// How many calls are above it.
+    pub depth: i64,
     /// The property `nodeId`.
     #[serde(rename = "nodeId")]
     pub node_id: String,
@@ -180,7 +182,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"RequestReference":{"description":"Id of a call, as `x-request-id` and envelopes tell it.","format":"uuid","maxLength":64,"type":"string"}},"additionalProperties":false,"properties":{"policy":{"default":"abort-dependents","description":"`continue-running` lets calls below it finish that run already; it ends when they have, and nothing new is begun.","enum":["abort-dependents","continue-running"],"type":"string"},"requestId":{"$ref":"#/$defs/RequestReference"}},"required":["requestId"],"type":"object"}"##,
-    output_schema: r##"{"$defs":{"CallStatus":{"description":"`pending` before it was let in; a subscription is running until it has ended.","enum":["pending","running","completed","failed","aborted"],"type":"string"}},"additionalProperties":false,"properties":{"finished":{"description":"Whether it had ended before it was to be aborted.","type":"boolean"},"reached":{"description":"Each call that it reached, children before parents.","items":{"additionalProperties":false,"properties":{"nodeId":{"type":"string"},"operationId":{"type":"string"},"requestId":{"type":"string"},"state":{"$ref":"#/$defs/CallStatus"}},"required":["requestId","operationId","state","nodeId"],"type":"object"},"maxItems":10000,"type":"array"},"requestId":{"type":"string"},"state":{"$ref":"#/$defs/CallStatus"},"unreached":{"description":"Processes of the hub that did not answer. What they run for this call ends when they hear of its end.","items":{"type":"string"},"type":"array"}},"required":["requestId","state","finished","reached","unreached"],"type":"object"}"##,
+    output_schema: r##"{"$defs":{"CallStatus":{"description":"`pending` before it was let in; a subscription is running until it has ended.","enum":["pending","running","completed","failed","aborted"],"type":"string"}},"additionalProperties":false,"properties":{"finished":{"description":"Whether it had ended before it was to be aborted.","type":"boolean"},"reached":{"description":"Each call that it reached, children before parents.","items":{"additionalProperties":false,"properties":{"depth":{"description":"How many calls are above it.","maximum":9007199254740991,"minimum":0,"type":"integer"},"nodeId":{"type":"string"},"operationId":{"type":"string"},"requestId":{"type":"string"},"state":{"$ref":"#/$defs/CallStatus"}},"required":["requestId","operationId","state","nodeId","depth"],"type":"object"},"maxItems":10000,"type":"array"},"requestId":{"type":"string"},"state":{"$ref":"#/$defs/CallStatus"},"unreached":{"description":"Processes of the hub that did not answer. What they run for this call ends when they hear of its end.","items":{"type":"string"},"type":"array"}},"required":["requestId","state","finished","reached","unreached"],"type":"object"}"##,
     errors: &[crate::errors::CALL_NOT_FOUND],
     examples: &[],
 };

@@ -19,7 +19,7 @@ impl Handle<Abort> for Hub {
             InputPolicy::AbortDependents => Policy::AbortDependents,
             InputPolicy::ContinueRunning => Policy::ContinueRunning,
         };
-        let Stopped { state, reached, unreached } = self.calls.abort(cx, id, policy).await?;
+        let Stopped { state, reached, finished, unreached } = self.calls.abort(cx, id, policy).await?;
         let request_id = id.to_string();
         if let Some(state) = state {
             let reached = reached
@@ -30,11 +30,12 @@ impl Handle<Abort> for Hub {
                         request_id: one.request_id,
                         operation_id: one.operation_id,
                         node_id: one.node_id,
+                        depth: one.depth,
                     })
                 })
                 .collect::<Result<_, CallError>>()?;
             let state = status(state.as_str())?;
-            return Ok(Output { request_id, state, finished: false, reached, unreached });
+            return Ok(Output { request_id, state, finished, reached, unreached });
         }
         let passed_on = cx.peer().is_some_and(alkhub_core::Peer::is_same_hub);
         let row = match passed_on {

@@ -12,7 +12,7 @@ mod write;
 use uuid::Uuid;
 
 pub use body::{Body, body};
-pub use list::{Filter, get, list};
+pub use list::{Filter, get, list, plan};
 pub(super) use lost::lose;
 pub use stats::{Sample, sample};
 pub use sweep::{Keep, sweep};

@@ -40,7 +40,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
     let age = i64::try_from(keep.age.as_millis()).unwrap_or(i64::MAX);
     let mut before = first_of(now_ms().saturating_sub(age));
     let last = Entity::find().select_only().column(Column::Id).order_by_desc(Column::Id);
-    let last = last.offset(keep.rows).limit(1).into_tuple::<Vec<u8>>();
+    let last = last.offset(keep.rows.saturating_sub(1)).limit(1).into_tuple::<Vec<u8>>();
     if let Some(last) = within(last.one(database.read())).await? {
         before = before.max(last);
     }
