@@ -81,7 +81,8 @@ fn value(row: &Row) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "a number for people")]
     add("durationMs", row.duration_us.map(|micros| json!(micros as f64 / 1000.0)));
     if let Some(code) = &row.error_code {
-        let mut error: Value = row.error.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let mut error: Value =
+            row.error.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         error["code"] = code.as_str().into();
         if !error["message"].is_string() {
             error["message"] = "".into();

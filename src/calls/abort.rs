@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use super::{Calls, record::Kept};
+use super::{
+    Calls,
+    record::{Kept, Record},
+};
 use crate::storage::{
     calls::{self, Status},
     nodes,
+    time::now_ms,
 };
 
 /// Scope with which the calls of others may be ended.
@@ -24,6 +28,8 @@ const ADMIN: &str = "call:admin";
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest wait for another process.
 const OTHERS: Duration = Duration::from_secs(4);
+/// Longest wait for what has ended just now to be written.
+const JUST_NOW: Duration = Duration::from_millis(500);
 /// Most calls that an answer tells of.
 const MOST: usize = 10_000;
 /// Most processes that are asked.
@@ -154,8 +160,7 @@ impl Calls {
                 call.lineage().stop();
             }
         }
-        let at_once =
-            |one: &Ending| policy == Policy::AbortDependents || (one.status == Status::Pending);
+        let at_once = |one: &Ending| policy == Policy::AbortDependents || (one.status == Status::Pending);
         for one in ending.iter().filter(|one| at_once(one)) {
             if let Some(call) = self.inner.live.get(one.call) {
                 call.cancelled().cancel();
@@ -278,7 +283,7 @@ impl Calls {
         Ok((answers, unreached))
     }
 
-    /// What has become of a call that does not run here, for somebody who may know of it.
+    /// What is known of a call, for somebody who may know of it.
     ///
     /// # Errors
     /// UNAVAILABLE or EXECUTION_ERROR.
@@ -286,8 +291,14 @@ impl Calls {
         if let Some(row) = calls::get(&self.inner.database, id).await? {
             return Ok(Some(row));
         }
-        // It may have ended just now.
-        self.flush().await;
+        // It may have begun just now.
+        if let Some(call) = self.running(id)
+            && let Some(kept) = call.kept::<Kept>()
+        {
+            return Ok(Some(Record::begun(&call, kept).row(&self.inner.node, now_ms())));
+        }
+        // Or ended. Where there is more to write than can be, it is not waited for.
+        let _late = timeout(JUST_NOW, self.flush()).await;
         calls::get(&self.inner.database, id).await
     }
 }

@@ -138,7 +138,8 @@ fn is_telling(name: &str) -> bool {
     if name.len() > 32 {
         return false;
     }
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     NAMES.contains(&&*plain)
 }
 
@@ -185,12 +186,16 @@ mod tests {
                 "secret": { "x-secret": true }, "inner": { "$ref": "#/$defs/Tree" } } } }
         });
         let value = json!({ "inner": { "inner": { "secret": "s", "other": 1 } } });
-        assert_eq!(cut(&schema, false, value), json!({ "inner": { "inner": { "secret": HIDDEN, "other": 1 } } }));
+        assert_eq!(
+            cut(&schema, false, value),
+            json!({ "inner": { "inner": { "secret": HIDDEN, "other": 1 } } })
+        );
     }
 
     #[test]
     fn names_speak_where_the_schema_is_another_s() {
-        let value = json!({ "user": "u", "API-Key": "s", "deep": [{ "client_secret": { "a": 1 }, "tokens": 3 }] });
+        let value =
+            json!({ "user": "u", "API-Key": "s", "deep": [{ "client_secret": { "a": 1 }, "tokens": 3 }] });
         let kept =
             json!({ "user": "u", "API-Key": HIDDEN, "deep": [{ "client_secret": HIDDEN, "tokens": 3 }] });
         assert_eq!(cut(&json!({}), true, value.clone()), kept);

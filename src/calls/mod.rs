@@ -18,6 +18,7 @@ use std::{
 use alkhub_core::{
     Call, CallError, Kind, RecordMode,
     engine::{Input, Observer, Outcome, Output},
+    error::codes,
 };
 use arc_swap::ArcSwap;
 use futures::{FutureExt, future::BoxFuture};
@@ -197,8 +198,10 @@ impl Observer for Calls {
             if record::status(&outcome) == crate::storage::calls::Status::Aborted {
                 self.inner.live.cut(call);
             }
-            let record = Record::ended(call, kept, &outcome, elapsed);
-            if !self.inner.queue.end(record) {
+            // Who calls too often is to cost as little as can be.
+            let refused = matches!(outcome, Outcome::Failed(error) if error.code == codes::RATE_LIMITED);
+            let record = (!refused || kept.began()).then(|| Record::ended(call, kept, &outcome, elapsed));
+            if record.is_some_and(|record| !self.inner.queue.end(record)) {
                 self.inner.signs.records.with_label_values(&["dropped"]).inc();
             }
         }

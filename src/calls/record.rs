@@ -19,9 +19,13 @@ use alkhub_core::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::storage::{
-    calls::{Row, Status, key},
-    time::now_ms,
+use super::cut::Cutter;
+use crate::{
+    storage::{
+        calls::{Row, Status, key},
+        time::now_ms,
+    },
+    telemetry::redact::redact,
 };
 
 /// Member of a call's metadata: the session that it belongs to.
@@ -61,6 +65,11 @@ impl Kept {
     /// It is let in.
     pub(super) fn run(&self) {
         self.running.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was let in.
+    pub(super) fn began(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
     }
 
     /// It has ended so.
@@ -271,7 +280,10 @@ pub(super) fn refused(call: &Call) -> Option<CallError> {
     let said = call.metadata().get(DEPENDS_ON)?;
     let pointer = "/metadata/dependsOn";
     let Some(ids) = said.as_array().filter(|ids| ids.len() <= MOST_EDGES) else {
-        return Some(CallError::fault(pointer, format!("must be a list of at most {MOST_EDGES} ids of calls")));
+        return Some(CallError::fault(
+            pointer,
+            format!("must be a list of at most {MOST_EDGES} ids of calls"),
+        ));
     };
     if call.transport() == Transport::Nested {
         return None;
@@ -286,7 +298,8 @@ pub(super) fn refused(call: &Call) -> Option<CallError> {
             return Some(CallError::fault(&pointer, why));
         }
         if id > call.lineage().id() {
-            let why = "must be the id of a call that began before this one; later ones may depend on it: a cycle";
+            let why =
+                "must be the id of a call that began before this one; later ones may depend on it: a cycle";
             return Some(CallError::fault(&pointer, why));
         }
     }
@@ -294,12 +307,13 @@ pub(super) fn refused(call: &Call) -> Option<CallError> {
 }
 
 fn told(error: &CallError) -> String {
-    let message = short(&error.message, ERROR_BYTES);
-    let details = error.details.as_ref().filter(|details| details.to_string().len() <= ERROR_BYTES);
-    match details {
-        Some(details) => json!({ "message": message, "details": details }).to_string(),
-        None => json!({ "message": message }).to_string(),
+    let mut told = json!({ "message": short(&error.message, ERROR_BYTES) });
+    if let Some(details) = error.details.as_ref().filter(|details| details.to_string().len() <= ERROR_BYTES) {
+        told["details"] = details.clone();
     }
+    // Errors have no secrets; what others answer may.
+    Cutter::new("{}", true).cut(&mut told);
+    String::from_utf8_lossy(&redact(told.to_string().as_bytes())).into_owned()
 }
 
 fn short(text: &str, bytes: usize) -> String {

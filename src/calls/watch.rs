@@ -100,7 +100,8 @@ impl Watch {
         let from = self.since.saturating_sub(SLACK);
         let mut rows = Vec::new();
         loop {
-            let page = calls::changed(&self.calls.inner.database, &self.top.root_id, from, rows.len() as u64, PAGE);
+            let page =
+                calls::changed(&self.calls.inner.database, &self.top.root_id, from, rows.len() as u64, PAGE);
             let page = page.await?;
             let more = page.len() as u64 >= PAGE;
             rows.extend(page);

@@ -193,7 +193,8 @@ impl Writer<'_> {
     async fn turn(&mut self) -> bool {
         let (begun, ended) = {
             let mut waiting = self.inner.queue.waiting.lock();
-            let ended = if self.backlog.len() < BATCH { std::mem::take(&mut waiting.ended) } else { Vec::new() };
+            let ended =
+                if self.backlog.len() < BATCH { std::mem::take(&mut waiting.ended) } else { Vec::new() };
             if !ended.is_empty() {
                 waiting.bytes = 0;
                 self.inner.queue.taken.fetch_add(ended.len(), Ordering::AcqRel);
@@ -250,7 +251,8 @@ impl Writer<'_> {
         let mut count = 0;
         let found = self.inner.live.find(|call| {
             let kept = call.kept::<Kept>()?;
-            let fresh = !call.lineage().is_noted() && i64::try_from(call.began_ms()).is_ok_and(|at| at <= since);
+            let fresh =
+                !call.lineage().is_noted() && i64::try_from(call.began_ms()).is_ok_and(|at| at <= since);
             count += usize::from(fresh);
             (fresh && count <= most && !kept.status().is_final()).then(|| Record::begun(&call, kept))
         });
@@ -302,7 +304,8 @@ impl Writer<'_> {
         }
         let begun = Instant::now();
         let count = rows.len() as u64;
-        let done = calls::put(&self.inner.database, rows.into_values().collect(), bodies.into_values().collect());
+        let done =
+            calls::put(&self.inner.database, rows.into_values().collect(), bodies.into_values().collect());
         done.await?;
         noted.iter().for_each(|lineage| lineage.note());
         self.inner.signs.seconds.observe(begun.elapsed().as_secs_f64());
@@ -335,7 +338,8 @@ impl Writer<'_> {
         }
         let made = || {
             let foreign = !entry.is_own();
-            let cutters = (Cutter::new(entry.input_schema(), foreign), Cutter::new(entry.output_schema(), foreign));
+            let cutters =
+                (Cutter::new(entry.input_schema(), foreign), Cutter::new(entry.output_schema(), foreign));
             (entry.clone(), Arc::new(cutters))
         };
         self.cutters.entry(Arc::as_ptr(entry) as usize).or_insert_with(made).1.clone()
@@ -360,7 +364,10 @@ fn fitting(text: &Bytes, cutter: &Cutter, enveloped: bool, most: usize) -> Body 
 fn trimmed(mut value: Value, text: Option<&Bytes>, cutter: &Cutter, enveloped: bool, most: usize) -> Body {
     let place = if enveloped { value.get_mut("data") } else { Some(&mut value) };
     let mut cut = place.is_some_and(|place| cutter.cut(place));
-    if enveloped && cut && let Some(meta) = value.get_mut("meta").and_then(Value::as_object_mut) {
+    if enveloped
+        && cut
+        && let Some(meta) = value.get_mut("meta").and_then(Value::as_object_mut)
+    {
         // The same once more, in a form that no schema tells of.
         cut |= meta.remove("content").is_some() | meta.remove("structuredContent").is_some();
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alkhub_core::Engine;
 
 use crate::{
-    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes, telemetry,
-    transport::ws::Sockets,
+    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes,
+    telemetry, transport::ws::Sockets,
 };
 
 /// Parts that keep values of their own.

@@ -64,6 +64,7 @@ pub struct Server {
     engine: Engine,
     keys: KeyStore,
     events: Events,
+    calls: Calls,
     database: Database,
     reloader: Reloader,
 }
@@ -297,6 +298,7 @@ impl Server {
             engine,
             keys,
             events,
+            calls,
             database,
             reloader,
         })
@@ -363,6 +365,8 @@ impl Server {
         if let Some(announcer) = &self.announcer {
             let _ = timeout(FAREWELL, announcer.turn(true)).await;
         }
+        // Before the process takes its leave, and with it whatever still seems to run.
+        let _ = timeout(FAREWELL, self.calls.flush()).await;
         self.quiet.cancel();
         self.keys.flush().await;
         self.tasks.close();

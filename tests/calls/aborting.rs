@@ -97,7 +97,8 @@ async fn a_client_that_leaves_and_a_deadline_that_passes_are_recorded() {
         assert_eq!(call["status"], "aborted", "{call}");
         let mut client = Wire::connect(hub).await;
         let soon = alkhub_core::call::now_ms() + 50;
-        let request = json!({ "requestId": "d", "operationId": "a.work.outer", "input": {}, "deadline": soon });
+        let request =
+            json!({ "requestId": "d", "operationId": "a.work.outer", "input": {}, "deadline": soon });
         client.send("call.requested", request).await;
         client.expect("call.error").await;
         let calls = recorded(hub, "a.work.outer", 2).await;

@@ -97,9 +97,14 @@ async fn callers_see_their_own_calls_and_what_these_led_to() {
         hub.get_as(&other, &path).await.problem(404, "CALL_NOT_FOUND");
         hub.anonymous(Method::GET, &path).await.problem(404, "CALL_NOT_FOUND");
         let count = async |key: &str| {
-            hub.get_as(key, "/api/calls?operationId=project.list").await.ok()["items"].as_array().map(Vec::len)
+            hub.get_as(key, "/api/calls?operationId=project.list").await.ok()["items"]
+                .as_array()
+                .map(Vec::len)
         };
-        assert_eq!((count(&mine).await, count(&other).await, count(&reader).await), (Some(1), Some(0), Some(1)));
+        assert_eq!(
+            (count(&mine).await, count(&other).await, count(&reader).await),
+            (Some(1), Some(0), Some(1))
+        );
         hub.get_as(&other, &format!("{path}/tree")).await.problem(404, "CALL_NOT_FOUND");
         hub.post_as(&other, &format!("{path}/abort"), json!({})).await.problem(404, "CALL_NOT_FOUND");
     })
@@ -148,7 +153,8 @@ async fn what_has_ended_is_there_after_a_stop() {
             hub.get("/api/projects").await.ok();
         }
         assert!(hub.stop().await);
-        let count = "SELECT COUNT(*) AS count FROM calls WHERE operation = 'project.list' AND status = 'completed'";
+        let count =
+            "SELECT COUNT(*) AS count FROM calls WHERE operation = 'project.list' AND status = 'completed'";
         assert_eq!(hub.backend.count(count).await, 50);
     })
     .await;

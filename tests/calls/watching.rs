@@ -28,7 +28,8 @@ async fn a_tree_is_watched_until_nothing_of_it_runs() {
         }
         let data = |message: &Value| message["payload"]["output"]["data"].clone();
         assert_eq!(data(&first)["added"]["requestId"], *id, "{first}");
-        let nested = json!({ "requestId": "n", "operationId": "b.work.inner", "input": {}, "parentRequestId": id });
+        let nested =
+            json!({ "requestId": "n", "operationId": "b.work.inner", "input": {}, "parentRequestId": id });
         a.send("call.requested", nested).await;
         let inner = b.expect("call.requested").await;
         let added = data(&client.next().await);
@@ -41,7 +42,10 @@ async fn a_tree_is_watched_until_nothing_of_it_runs() {
         a.respond(&outer["requestId"], json!("outer")).await;
         call.await.expect("answered").ok();
         let changed = data(&client.next().await);
-        assert_eq!((&changed["changed"]["requestId"], &changed["changed"]["status"]), (&json!(id), &json!("completed")));
+        assert_eq!(
+            (&changed["changed"]["requestId"], &changed["changed"]["status"]),
+            (&json!(id), &json!("completed"))
+        );
         assert_eq!(client.next().await["type"], "call.completed");
         // Later, from the beginning and from where it was: nothing is missing.
         for (since, least) in [(None, 2), (added["cursor"].as_str(), 1)] {
@@ -80,7 +84,10 @@ async fn slow_and_failing_operations_are_named() {
         assert_eq!((&failing[0]["operationId"], &failing[0]["failed"]), (&json!("project.get"), &json!(3)));
         assert_eq!(failing[0]["errors"], json!([{ "code": "PROJECT_NOT_FOUND", "count": 3 }]));
         let slowest = stats["slowest"].as_array().expect("a list");
-        assert!(slowest.iter().any(|one| one["operationId"] == "project.list" && one["calls"] == 3), "{stats}");
+        assert!(
+            slowest.iter().any(|one| one["operationId"] == "project.list" && one["calls"] == 3),
+            "{stats}"
+        );
         let other = hub.key(&["project:read"]).await;
         let none = hub.get_as(&other, "/api/calls/stats").await.ok();
         assert_eq!(none["calls"], 0, "others' calls are not counted for a caller that may not see them");
@@ -98,7 +105,8 @@ async fn slow_and_failing_operations_are_named() {
         }
         let first = hub.get("/api/calls?operationId=project.list&limit=2").await.ok();
         let cursor = first["nextCursor"].as_str().expect("a cursor");
-        let second = hub.get(&format!("/api/calls?operationId=project.list&limit=2&cursor={cursor}")).await.ok();
+        let second =
+            hub.get(&format!("/api/calls?operationId=project.list&limit=2&cursor={cursor}")).await.ok();
         assert_eq!(second["items"].as_array().map(Vec::len), Some(1));
     })
     .await;

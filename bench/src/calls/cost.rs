@@ -33,7 +33,12 @@ pub(super) fn run(seconds: u32, rounds: usize) -> End {
                     let server = Served::start_recording(recorded, url)?;
                     let (path, lua) = script(work);
                     server.load_script(path, &lua, CONNECTIONS, 1)?;
-                    loads.entry(recorded).or_default().push(server.load_script(path, &lua, CONNECTIONS, seconds)?);
+                    loads.entry(recorded).or_default().push(server.load_script(
+                        path,
+                        &lua,
+                        CONNECTIONS,
+                        seconds,
+                    )?);
                     let (written, dropped) = outcomes(server.address())?;
                     let sum = told.entry(recorded).or_default();
                     (sum.0, sum.1) = (sum.0 + written, sum.1 + dropped);

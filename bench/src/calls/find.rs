@@ -27,7 +27,8 @@ pub(super) async fn run(rows: u64, rounds: usize) -> End {
             Some(postgres) => postgres.url.clone(),
             None => format!("sqlite://{}?mode=rwc", folder.path().join("calls.db").display()),
         };
-        let settings = Settings { url: url.into(), max_connections: 4, acquire_timeout: Duration::from_secs(60) };
+        let settings =
+            Settings { url: url.into(), max_connections: 4, acquire_timeout: Duration::from_secs(60) };
         let database = Database::connect(&settings).await.map_err(|error| error.message)?;
         database.migrate().await.map_err(|error| error.message)?;
         let begun = Instant::now();
@@ -101,8 +102,15 @@ fn row(number: u64) -> Row {
     id.splice(8.., number.to_be_bytes());
     let failed = number.is_multiple_of(100);
     let runs = number.is_multiple_of(100_003);
-    let status = if runs { Status::Running } else if failed { Status::Failed } else { Status::Completed };
-    let duration = if number.is_multiple_of(5000) { 3_000_000 } else { 400 + i64::from((number % 977) as u16) };
+    let status = if runs {
+        Status::Running
+    } else if failed {
+        Status::Failed
+    } else {
+        Status::Completed
+    };
+    let duration =
+        if number.is_multiple_of(5000) { 3_000_000 } else { 400 + i64::from((number % 977) as u16) };
     Row {
         parent_id: None,
         root_id: id.clone(),
@@ -125,7 +133,8 @@ fn row(number: u64) -> Row {
         started_at: moment(number),
         ended_at: (!runs).then(|| moment(number)),
         duration_us: (!runs).then_some(duration),
-        error_code: failed.then(|| if number.is_multiple_of(700) { "TIMEOUT" } else { "EXECUTION_ERROR" }.to_owned()),
+        error_code: failed
+            .then(|| if number.is_multiple_of(700) { "TIMEOUT" } else { "EXECUTION_ERROR" }.to_owned()),
         error: failed.then(|| r#"{"message":"m"}"#.to_owned()),
         changed_at: moment(number),
     }

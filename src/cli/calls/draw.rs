@@ -97,7 +97,8 @@ impl Tree {
         for (_, _, call) in self.in_order() {
             let id = name(&call["requestId"]);
             let label = label(call).replace('\\', "\\\\").replace('"', "\\\"");
-            let colour = COLOURS.iter().find(|(name, _)| *name == status(call)).map_or("white", |(_, colour)| colour);
+            let colour =
+                COLOURS.iter().find(|(name, _)| *name == status(call)).map_or("white", |(_, colour)| colour);
             let _ = writeln!(text, "  {id} [label=\"{label}\", fillcolor=\"{colour}\"];");
             if let Some(parent) = self.parent(call) {
                 let _ = writeln!(text, "  {} -> {id};", name(parent));
@@ -140,7 +141,9 @@ fn status(call: &Value) -> &str {
 fn label(call: &Value) -> String {
     let operation = printable(call["operationId"].as_str().unwrap_or_default());
     let code = call["error"]["code"].as_str().map(|code| format!(" {}", printable(code)));
-    format!("{operation} {}{} {}", status(call), code.unwrap_or_default(), duration(call)).trim_end().to_owned()
+    format!("{operation} {}{} {}", status(call), code.unwrap_or_default(), duration(call))
+        .trim_end()
+        .to_owned()
 }
 
 /// A call in a line.
@@ -204,7 +207,9 @@ mod tests {
         tree.add(call("2", Some("1"), 1, "a.second"));
         tree.add(call("3", Some("1"), 0, "a.\"first\""));
         tree.add(call("4", Some("3"), 0, "a.\u{1b}deep"));
-        tree.change(&json!({ "requestId": "4", "status": "failed", "durationMs": 1500.0, "error": { "code": "X" } }));
+        tree.change(
+            &json!({ "requestId": "4", "status": "failed", "durationMs": 1500.0, "error": { "code": "X" } }),
+        );
         tree
     }
 

@@ -126,9 +126,15 @@ pub(super) async fn run(args: CallsArgs) -> End {
         What::Show { id, hub } => show(&Client::new(hub)?, &id, json).await,
         What::Tree { id, follow, diagram, hub } => {
             let client = Client::new(hub)?;
-            if follow { watch(&client, &id, diagram, json).await } else { tree(&client, &id, diagram, json).await }
+            if follow {
+                watch(&client, &id, diagram, json).await
+            } else {
+                tree(&client, &id, diagram, json).await
+            }
         }
-        What::Abort { id, continue_running, hub } => abort(&Client::new(hub)?, &id, continue_running, json).await,
+        What::Abort { id, continue_running, hub } => {
+            abort(&Client::new(hub)?, &id, continue_running, json).await
+        }
         What::Stats { since, hub } => stats(&Client::new(hub)?, since, json).await,
     }
 }
@@ -157,7 +163,14 @@ async fn list(args: ListArgs, json: bool) -> End {
         .map(|call| {
             let text = |name: &str| draw::printable(call[name].as_str().unwrap_or_default());
             let code = draw::printable(call["error"]["code"].as_str().unwrap_or_default());
-            vec![text("requestId"), text("operationId"), text("status"), draw::duration(call), text("startedAt"), code]
+            vec![
+                text("requestId"),
+                text("operationId"),
+                text("status"),
+                draw::duration(call),
+                text("startedAt"),
+                code,
+            ]
         })
         .collect();
     output::text(&output::table(&["CALL", "OPERATION", "STATUS", "TIME", "BEGAN", "ERROR"], &rows))?;
@@ -211,7 +224,8 @@ async fn watch(client: &Client, id: &str, diagram: Form, json: bool) -> End {
         if let Some(cursor) = &cursor {
             asked["since"] = json!(cursor);
         }
-        let input = serde_json::value::to_raw_value(&asked).map_err(|error| Failure::failed(error.to_string()))?;
+        let input =
+            serde_json::value::to_raw_value(&asked).map_err(|error| Failure::failed(error.to_string()))?;
         let read = async {
             let mut items = std::pin::pin!(client.subscribe("call.watch", &input).await?);
             begun = true;
@@ -233,7 +247,8 @@ async fn watch(client: &Client, id: &str, diagram: Form, json: bool) -> End {
                     output::text(&format!("{}{text}", draw::back(lines)))?;
                     lines = text.lines().count();
                 } else if diagram == Form::Text {
-                    let id = change["added"]["requestId"].as_str().or(change["changed"]["requestId"].as_str());
+                    let id =
+                        change["added"]["requestId"].as_str().or(change["changed"]["requestId"].as_str());
                     if let Some(call) = id.and_then(|id| tree.get(id)) {
                         output::line(&draw::line(call, false))?;
                     }
@@ -296,7 +311,14 @@ async fn stats(client: &Client, since: Option<String>, json: bool) -> End {
             .map(|one| {
                 let number = |name: &str| one[name].to_string();
                 let operation = draw::printable(one["operationId"].as_str().unwrap_or_default());
-                vec![operation, number("calls"), number("failed"), number("p50Ms"), number("p95Ms"), number("maxMs")]
+                vec![
+                    operation,
+                    number("calls"),
+                    number("failed"),
+                    number("p50Ms"),
+                    number("p95Ms"),
+                    number("maxMs"),
+                ]
             })
             .collect();
         output::text(&output::table(&[title, "CALLS", "FAILED", "P50 MS", "P95 MS", "MAX MS"], &rows))?;

@@ -109,9 +109,13 @@ mod tests {
         for (from, to) in [(Pending, Running), (Pending, Aborted), (Pending, Failed), (Running, Completed)] {
             assert!(from.may_become(to), "{from:?} {to:?}");
         }
-        for (from, to) in
-            [(Running, Pending), (Running, Running), (Completed, Failed), (Aborted, Completed), (Failed, Aborted)]
-        {
+        for (from, to) in [
+            (Running, Pending),
+            (Running, Running),
+            (Completed, Failed),
+            (Aborted, Completed),
+            (Failed, Aborted),
+        ] {
             assert!(!from.may_become(to), "{from:?} {to:?}");
         }
         assert_eq!(Status::of("aborted"), Some(Aborted));

@@ -45,6 +45,7 @@ pub async fn sample(
         }
     }
     let rows = query.into_tuple::<(String, String, Option<i64>, Option<String>)>().all(database.read());
-    let sample = |(operation, status, duration_us, error_code)| Sample { operation, status, duration_us, error_code };
+    let sample =
+        |(operation, status, duration_us, error_code)| Sample { operation, status, duration_us, error_code };
     Ok(within(rows).await?.into_iter().map(sample).collect())
 }

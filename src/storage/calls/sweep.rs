@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use alkhub_core::CallError;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use super::first_of;
 use crate::storage::{
@@ -56,8 +54,11 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
     let roots: Vec<Vec<u8>> = within(old.into_tuple().all(database.read())).await?;
     let more = roots.len() as u64 == STEP;
     if !roots.is_empty() {
-        delete(database, Condition::all().add(Column::RootId.is_in(roots.clone())).add(Column::ParentId.is_not_null()))
-            .await?;
+        delete(
+            database,
+            Condition::all().add(Column::RootId.is_in(roots.clone())).add(Column::ParentId.is_not_null()),
+        )
+        .await?;
         delete(database, Condition::all().add(Column::Id.is_in(roots))).await?;
     }
     if more {

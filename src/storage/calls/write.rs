@@ -36,9 +36,8 @@ pub async fn put(database: &Database, rows: Vec<Row>, bodies: Vec<Stored>) -> Re
     }
     if !bodies.is_empty() {
         use call_bodies::{Column, Entity};
-        let kept = |column: Column| {
-            Func::coalesce([Expr::col(("excluded", column)), Expr::col((Entity, column))])
-        };
+        let kept =
+            |column: Column| Func::coalesce([Expr::col(("excluded", column)), Expr::col((Entity, column))]);
         let larger = |column: Column| {
             Expr::case(
                 Expr::col(("excluded", column)).gt(Expr::col((Entity, column))),
