@@ -2,7 +2,7 @@
 //! writes is looked for at once, what others write within half a second.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -42,10 +42,10 @@ pub struct Watch {
     top: Row,
     /// What was told of each call.
     told: HashMap<Vec<u8>, Status>,
-    /// Calls that are above what is watched, or beside it.
-    beside: HashSet<Vec<u8>>,
     waiting: VecDeque<Change>,
     since: i64,
+    /// What was written before it was told before an interruption.
+    floor: i64,
     written: watch::Receiver<u64>,
     /// Looks since which nothing runs any more.
     quiet: u8,
@@ -61,9 +61,9 @@ impl Calls {
             calls: self.clone(),
             top,
             told: HashMap::new(),
-            beside: HashSet::new(),
             waiting: VecDeque::new(),
             since: since.unwrap_or(0),
+            floor: since.map_or(i64::MIN, |since| since.saturating_sub(SLACK)),
             written: self.written(),
             quiet: 0,
             begun: false,
@@ -86,7 +86,7 @@ impl Watch {
             if self.quiet >= 2 {
                 return Ok(None);
             }
-            if std::mem::replace(&mut self.begun, true) {
+            if self.begun {
                 sleep(SHORTEST.max(self.took * 10).min(POLL)).await;
                 let _either = timeout(POLL, self.written.changed()).await;
             }
@@ -97,7 +97,9 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Result<(), CallError> {
-        let from = self.since.saturating_sub(SLACK);
+        // At first all of it: what belongs to what is known by what is above it.
+        let from = if self.begun { self.since.saturating_sub(SLACK) } else { 0 };
+        self.begun = true;
         let mut rows = Vec::new();
         loop {
             let page =
@@ -129,11 +131,10 @@ impl Watch {
     fn take(&mut self, row: Row) {
         let Some(status) = Status::of(&row.status) else { return };
         if !self.is_below(&row) {
-            self.beside.insert(row.id);
             return;
         }
         let before = self.told.insert(row.id.clone(), status);
-        if before == Some(status) {
+        if before == Some(status) || row.changed_at < self.floor {
             return;
         }
         self.since = self.since.max(row.changed_at);
@@ -143,11 +144,6 @@ impl Watch {
     /// Whether a call belongs to what is watched. Those above it come first.
     fn is_below(&self, row: &Row) -> bool {
         let Some(parent) = row.parent_id.as_ref() else { return row.id == self.top.id };
-        row.id == self.top.id
-            || self.top.parent_id.is_none()
-            || *parent == self.top.id
-            || self.told.contains_key(parent)
-            // After an interruption what is above it may not have changed.
-            || (row.depth > self.top.depth + 1 && !self.beside.contains(parent))
+        row.id == self.top.id || self.top.parent_id.is_none() || self.told.contains_key(parent)
     }
 }
