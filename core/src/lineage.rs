@@ -28,6 +28,8 @@ pub struct Lineage {
     hidden: AtomicBool,
     /// It makes no further calls.
     stopping: AtomicBool,
+    /// Another process was told of it, where it may have children.
+    told: AtomicBool,
     /// There is a record of it that others may refer to.
     noted: AtomicBool,
     /// The process where it came in, where that is another one.
@@ -59,6 +61,7 @@ impl Lineage {
             children: AtomicU32::new(0),
             hidden: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             noted: AtomicBool::new(false),
             elsewhere: None,
         }
@@ -98,6 +101,7 @@ impl Lineage {
     /// For another process, which is told that it comes from this one.
     #[must_use]
     pub fn path(&self, node: &str) -> Path {
+        self.told.store(true, Ordering::Relaxed);
         let mut ids: Vec<Uuid> = self.visible_ones().map(|one| one.id).collect();
         ids.reverse();
         let owner = self.owner().map(|owner| owner.id.clone());
@@ -163,10 +167,10 @@ impl Lineage {
         self.ordinal
     }
 
-    /// Whether it has made calls.
+    /// Whether it has made calls, or may have in another process.
     #[must_use]
     pub fn has_children(&self) -> bool {
-        self.children.load(Ordering::Relaxed) > 0
+        self.children.load(Ordering::Relaxed) > 0 || self.told.load(Ordering::Relaxed)
     }
 
     /// Whether it is no node of the graph.
