@@ -138,6 +138,75 @@ export type BudgetPeriod = "total" | "day" | "month";
 /** Id of the key, project or session. */
 export type BudgetSubject = string;
 
+/** What is kept of an input or an output. */
+export type CallBody = {
+  /** `cut` without its secrets, `tooLarge` for what is larger than `calls.body_bytes`, `hidden` from this caller. */
+  "state": "whole" | "cut" | "tooLarge" | "none" | "hidden";
+  /** The value, where it is kept. */
+  "value"?: unknown;
+};
+
+/** What has changed in a tree of calls. One of `added` and `changed` is there, or neither, and then it only tells how far the reader has come. */
+export type CallChange = {
+  "added"?: CallNode;
+  /** What is new of a call that was told before. */
+  "changed"?: {
+    "durationMs"?: number;
+    "endedAt"?: string;
+    "error"?: CallFailure;
+    "requestId": string;
+    "status": CallStatus;
+  };
+  /** Where to go on from after an interruption, as `since`. Something may be told again then. */
+  "cursor": string;
+};
+
+/** How a call failed. */
+export type CallFailure = {
+  "code": string;
+  "details"?: unknown;
+  "message": string;
+};
+
+/** A call that went through the hub. */
+export type CallNode = {
+  /** Calls that it said it depends on (`metadata.dependsOn`). */
+  "dependsOn"?: string[];
+  /** How many calls are above it. */
+  "depth": number;
+  "durationMs"?: number;
+  "endedAt"?: string;
+  "error"?: CallFailure;
+  /** Id of the key that called. */
+  "identity"?: string;
+  /** The process that it came in by. */
+  "nodeId": string;
+  /** Empty where the process that ran it died before it said. */
+  "operationId": string;
+  /** Grows among the calls of one parent in the order in which it made them. */
+  "ordinal": number;
+  /** The call that made it; absent for a root. */
+  "parentRequestId"?: string;
+  /** What is kept: `full` with input and output, `metadata` without. */
+  "record": "full" | "metadata";
+  /** The call that it repeats. */
+  "replayOf"?: string;
+  "requestId": string;
+  /** The root of its tree; itself for a root. */
+  "rootRequestId": string;
+  /** The session that its caller said it is of (`metadata.session`). */
+  "session"?: string;
+  /** The spoke that served it. */
+  "spoke"?: string;
+  "startedAt": string;
+  "status": CallStatus;
+  /** Id of its trace (W3C). */
+  "traceId"?: string;
+  /** How it came in. */
+  "transport": "http" | "websocket" | "mcp" | "nested" | "internal";
+  "type": "query" | "mutation" | "subscription";
+};
+
 /** Why a call failed. */
 export type CallProblem = {
   "code": string;
@@ -145,6 +214,29 @@ export type CallProblem = {
   "details"?: unknown;
   "message": string;
 };
+
+/** How the calls of an operation fared. */
+export type CallStats = {
+  "aborted": number;
+  "calls": number;
+  /** The most frequent codes. */
+  "errors": Array<{
+    "code": string;
+    "count": number;
+  }>;
+  "failed": number;
+  "maxMs": number;
+  "operationId": string;
+  /** Time that half of the ended calls stay within. */
+  "p50Ms": number;
+  "p95Ms": number;
+  "p99Ms": number;
+  /** Calls that have not ended. */
+  "running": number;
+};
+
+/** `pending` before it was let in; a subscription is running until it has ended. */
+export type CallStatus = "pending" | "running" | "completed" | "failed" | "aborted";
 
 /** A value of the configuration that is another than before. */
 export type ConfigChange = {
@@ -402,6 +494,8 @@ export type OperationSummary = {
   "id": string;
   "name": string;
   "namespace": string;
+  /** What the call graph keeps of its calls, where that is not all. */
+  "record"?: "metadata" | "none";
   /** The spoke that serves it; absent for operations of the hub. */
   "spoke"?: string;
   "tags": string[];
@@ -477,6 +571,9 @@ export type Quota = {
   "count": number;
   "seconds": number;
 };
+
+/** Id of a call, as `x-request-id` and envelopes tell it. */
+export type RequestReference = string;
 
 /** Actions on resources: keys are `type:id`, values the allowed actions. */
 export type Resources = Record<string, string[]>;
@@ -658,6 +755,141 @@ export interface HubOperations {
     };
     output: Budget;
     errors: never;
+  };
+  /** Ends a call that runs, with all that it has led to, on every process and spoke, children before parents. Callers may end their own calls; with the scope `call:admin` all. A call that has ended already stays as it is, and the answer says how it ended. */
+  "call.abort": {
+    type: "mutation";
+    input: {
+      /** `continue-running` lets calls below it finish that run already; it ends when they have, and nothing new is begun. */
+      "policy"?: "abort-dependents" | "continue-running";
+      "requestId": RequestReference;
+    };
+    output: {
+      /** Whether it had ended before it was to be aborted. */
+      "finished": boolean;
+      /** Each call that it reached, children before parents. */
+      "reached": Array<{
+        /** How many calls are above it. */
+        "depth": number;
+        "nodeId": string;
+        "operationId": string;
+        "requestId": string;
+        "state": CallStatus;
+      }>;
+      "requestId": string;
+      "state": CallStatus;
+      /** Processes of the hub that did not answer. What they run for this call ends when they hear of its end. */
+      "unreached": string[];
+    };
+    errors: "CALL_NOT_FOUND";
+  };
+  /** Shows a call that went through the hub, with its input and output where they are kept. Callers see their own calls and those that these led to; with the scope `call:read` all. */
+  "call.get": {
+    type: "query";
+    input: {
+      "requestId": RequestReference;
+    };
+    output: {
+      "call": CallNode;
+      "input": CallBody;
+      "output": CallBody;
+    };
+    errors: "CALL_NOT_FOUND";
+  };
+  /** Lists calls that went through the hub, newest first. Callers see their own; with the scope `call:read` all. */
+  "call.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** Only calls that ended with this code. */
+      "errorCode"?: string;
+      /** Only calls by this key. */
+      "identity"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+      /** Only calls that took at least so long. */
+      "minDurationMs"?: number;
+      /** Only calls of this operation. */
+      "operationId"?: string;
+      /** Only calls that no other call made. */
+      "roots"?: boolean;
+      /** Only calls of this session. */
+      "session"?: string;
+      /** Only calls that began not before this moment. */
+      "since"?: string;
+      "status"?: CallStatus;
+      /** Only calls that began before this moment. */
+      "until"?: string;
+    };
+    output: {
+      "items": CallNode[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Shows a call and the calls above it, the root first. Where the root is another caller's, it begins with the first call that is the caller's own. */
+  "call.path": {
+    type: "query";
+    input: {
+      "requestId": RequestReference;
+    };
+    output: {
+      "calls": CallNode[];
+    };
+    errors: "CALL_NOT_FOUND";
+  };
+  /** Counts and times the newest calls by operation, and names the slowest and those that fail most. Callers see their own; with the scope `call:read` all. */
+  "call.stats": {
+    type: "query";
+    input: {
+      /** Most operations of each list. */
+      "limit"?: number;
+      /** Only calls of this operation. */
+      "operationId"?: string;
+      /** Only calls that began not before this moment; an hour ago where absent. */
+      "since"?: string;
+    };
+    output: {
+      /** How many calls were looked at. */
+      "calls": number;
+      /** Whether these are all since then; otherwise the newest. */
+      "complete": boolean;
+      /** Operations of which calls have failed, the most failures first. */
+      "failing": CallStats[];
+      "since": string;
+      /** Operations by the time that 95 of 100 calls stay below, the slowest first. */
+      "slowest": CallStats[];
+    };
+    errors: never;
+  };
+  /** Shows a call and all calls below it, parents before their children. */
+  "call.tree": {
+    type: "query";
+    input: {
+      /** Most calls of the answer. */
+      "limit"?: number;
+      "requestId": RequestReference;
+    };
+    output: {
+      /** The call itself comes first. */
+      "calls": CallNode[];
+      /** Whether these are all. */
+      "complete": boolean;
+    };
+    errors: "CALL_NOT_FOUND";
+  };
+  /** Tells of a call and all calls below it as they begin and end, and ends itself when none of them runs any more. After an interruption it goes on from the cursor of the last item. */
+  "call.watch": {
+    type: "subscription";
+    input: {
+      "requestId": RequestReference;
+      /** `cursor` of the last item that was read. */
+      "since"?: string;
+    };
+    output: CallChange;
+    errors: "CALL_NOT_FOUND";
   };
   /** Pages through the log of events, as far as the caller's scopes show it. */
   "event.list": {

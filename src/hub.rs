@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     bus::Bus,
+    calls::Calls,
     events::Events,
     imports::{Imports, mcp::Mcp},
     keys::KeyStore,
@@ -45,6 +46,8 @@ pub struct Hub {
     pub outbound: Outbound,
     /// The proxy to language models.
     pub llm: Llm,
+    /// The call graph.
+    pub calls: Calls,
     /// Seals secrets of others that the hub keeps.
     pub vault: Vault,
     /// Moment of the start in milliseconds since the Unix epoch.
@@ -75,6 +78,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// The proxy to language models.
     pub llm: Llm,
+    /// The call graph.
+    pub calls: Calls,
     /// Seals secrets.
     pub vault: Vault,
     /// Id of this process.
@@ -100,6 +105,7 @@ impl Hub {
             web,
             outbound,
             llm,
+            calls,
             vault,
             node_id,
             reloader,
@@ -118,6 +124,7 @@ impl Hub {
             web,
             outbound,
             llm,
+            calls,
             vault,
             reloader,
             others,

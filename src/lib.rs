@@ -1,10 +1,12 @@
 //! alkhub: one server through which people, programs and AI agents reach every capability of every connected machine.
 
 pub mod bus;
+pub mod calls;
 pub mod cli;
 pub mod cluster;
 pub mod config;
 mod convert;
+mod convert_calls;
 mod convert_llm;
 pub mod crypto;
 pub mod events;

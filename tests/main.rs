@@ -2,6 +2,7 @@
 
 mod base;
 mod bus;
+mod calls;
 mod cli;
 mod http;
 mod imports;

@@ -55,6 +55,18 @@ impl Served {
         Ok(Self { child, address, data: None })
     }
 
+    /// A hub that records so much of calls, in this database where one is given.
+    pub(crate) fn start_recording(
+        recorded: &str,
+        database: Option<&str>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let data = tempfile::tempdir()?;
+        let mut variables = vec![("ALKHUB_BENCH_RECORD", recorded)];
+        variables.extend(database.map(|url| ("ALKHUB_BENCH_DATABASE", url)));
+        let (child, address) = spawn("hub", data.path(), &variables)?;
+        Ok(Self { child, address, data: Some(data) })
+    }
+
     /// A server in Python, that prints its address first.
     pub(crate) fn start_python(python: &Path, program: &str) -> Result<Self, Box<dyn std::error::Error>> {
         let data = tempfile::tempdir()?;

@@ -1,6 +1,7 @@
 //! Load and latency of the hub against the same handlers written by hand, in one run. `docs/benchmarks.md` has the
 //! command and the results.
 
+mod calls;
 mod drive;
 mod events;
 mod mcp;
@@ -106,6 +107,21 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Compare hubs that record calls with one that does not, and find calls among many
+    Calls {
+        /// Only these: cost, find
+        #[arg(long, value_delimiter = ',', default_value = "cost,find")]
+        only: Vec<String>,
+        /// Calls to find others among
+        #[arg(long, default_value_t = 10_000_000)]
+        rows: u64,
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 4)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
         /// hub, mcp, poem, axum, poem-websocket, rmcp or rmcp-sessions
@@ -127,6 +143,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Events { only, readers, events, seconds, rounds } => {
             events::run(&only, (readers, events), seconds, rounds)
         }
+        Command::Calls { only, rows, seconds, rounds } => calls::run(&only, rows, seconds, rounds),
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf, sync::Arc};
 
 use alkhub::{
-    config::Config,
+    config::{Config, Recording},
     hub::Hub,
     server::Server,
     transport::http::{HubOperations, OperationSet},
@@ -79,6 +79,12 @@ async fn hub<O: OperationSet + 'static>(data: PathBuf) -> End {
     // Servers that are imported are on this machine.
     config.outbound.allow = ["127.0.0.0/8"].iter().filter_map(|net| net.parse().ok()).collect();
     config.redis.url = std::env::var("ALKHUB_BENCH_REDIS").ok().map(Into::into);
+    config.database.url = std::env::var("ALKHUB_BENCH_DATABASE").ok().map(Into::into);
+    config.calls.record = match std::env::var("ALKHUB_BENCH_RECORD").as_deref() {
+        Ok("off") => Recording::Off,
+        Ok("metadata") => Recording::Metadata,
+        _ => Recording::Declared,
+    };
     config.bootstrap_key = Some(KEY.to_owned().into());
     // As in production, so that what logging costs is in the figures.
     let _telemetry = alkhub::telemetry::init(&config)?;

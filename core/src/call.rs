@@ -3,8 +3,8 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -18,6 +18,7 @@ use crate::{
     CallError, Engine,
     engine::{Answer, Input, Output, Request},
     identity::{Caller, Identity},
+    lineage::Lineage,
     once::{IdempotencyKey, Ticket},
     operation::Operation,
     peer::Peer,
@@ -91,6 +92,15 @@ impl Deadline {
     }
 }
 
+/// A recorded call that runs again. Time, randomness and ids are those that it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// Its id.
+    pub of: Uuid,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub began_ms: u64,
+}
+
 /// What a handler knows of the call that it serves. Cheap to clone.
 #[derive(Clone)]
 pub struct Call {
@@ -118,6 +128,25 @@ pub(crate) struct CallInner {
     pub(crate) notes: Option<Arc<Notes>>,
     pub(crate) carried: Option<Arc<dyn std::any::Any + Send + Sync>>,
     pub(crate) engine: Engine,
+    pub(crate) lineage: Arc<Lineage>,
+    pub(crate) repeats: Option<Repeat>,
+    pub(crate) began_ms: u64,
+    /// Random numbers that were drawn.
+    pub(crate) drawn: AtomicU64,
+    /// What an observer keeps of it.
+    pub(crate) kept: OnceLock<Box<dyn std::any::Any + Send + Sync>>,
+}
+
+/// A call that may have ended.
+#[derive(Clone)]
+pub struct WeakCall(Weak<CallInner>);
+
+impl WeakCall {
+    /// The call, where anybody still holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Call> {
+        self.0.upgrade().map(|inner| Call { inner })
+    }
 }
 
 impl Drop for CallInner {
@@ -226,6 +255,72 @@ impl Call {
         self.inner.carried.clone()?.downcast().ok()
     }
 
+    /// The operation that runs.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<Entry> {
+        &self.inner.entry
+    }
+
+    /// Where it stands in the tree of calls.
+    #[must_use]
+    pub fn lineage(&self) -> &Arc<Lineage> {
+        &self.inner.lineage
+    }
+
+    /// The recorded call that it repeats.
+    #[must_use]
+    pub fn repeats(&self) -> Option<Repeat> {
+        self.inner.repeats
+    }
+
+    /// When it began, in milliseconds since the Unix epoch. A handler that may be replayed takes the time from here: it
+    /// is the same in each repetition.
+    #[must_use]
+    pub fn began_ms(&self) -> u64 {
+        self.inner.began_ms
+    }
+
+    /// A random number that is the same in each repetition, and another at each asking. It follows from the id of the
+    /// call, so it is no secret and none may be made of it.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        self.draw().as_u64_pair().0
+    }
+
+    /// An id that is the same in each repetition, and another at each asking.
+    #[must_use]
+    pub fn fresh_id(&self) -> Uuid {
+        let (high, low) = self.draw().as_u64_pair();
+        uuid::Builder::from_random_bytes(Uuid::from_u64_pair(high, low).into_bytes()).into_uuid()
+    }
+
+    fn draw(&self) -> Uuid {
+        use sha2::{Digest, Sha256};
+        let id = self.inner.repeats.map_or(self.inner.id, |repeats| repeats.of);
+        let number = self.inner.drawn.fetch_add(1, Ordering::Relaxed);
+        let hash = Sha256::new().chain_update(id.as_bytes()).chain_update(number.to_be_bytes()).finalize();
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash[..16]);
+        Uuid::from_bytes(half)
+    }
+
+    /// Keeps something for an observer; the first that is kept stays.
+    pub fn keep<T: Send + Sync + 'static>(&self, kept: T) {
+        let _first = self.inner.kept.set(Box::new(kept));
+    }
+
+    /// What an observer keeps of it.
+    #[must_use]
+    pub fn kept<T: 'static>(&self) -> Option<&T> {
+        self.inner.kept.get()?.downcast_ref()
+    }
+
+    /// The call as far as others hold it.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakCall {
+        WeakCall(Arc::downgrade(&self.inner))
+    }
+
     /// Length of the chain of nested calls above.
     #[must_use]
     pub fn depth(&self) -> u8 {
@@ -302,8 +397,12 @@ impl Call {
                 format!("Calls are nested more than {MAX_DEPTH} deep; operations call each other in a loop."),
             ));
         }
+        if self.inner.lineage.is_stopping() {
+            return Err(CallError::aborted("cancelled"));
+        }
+        let id = Uuid::now_v7();
         Ok(Request {
-            id: Uuid::now_v7(),
+            id,
             parent: Some(self.inner.id),
             depth: self.inner.depth + 1,
             input: input.into(),
@@ -320,6 +419,8 @@ impl Call {
             counted: true,
             notes: None,
             carried: None,
+            lineage: Some(self.inner.lineage.child(id)),
+            repeats: None,
         })
     }
 }

@@ -60,6 +60,7 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     TOOL_CHANGED,
     WEB_UNREADABLE,
     WEB_SEARCH_NOT_CONFIGURED,
+    CALL_NOT_FOUND,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -579,6 +580,14 @@ pub const WEB_SEARCH_NOT_CONFIGURED: ::alkhub_core::spec::ErrorSpec = ::alkhub_c
     code: "WEB_SEARCH_NOT_CONFIGURED",
     status: 501u16,
     description: "The operator has not configured a search service.",
+    details: None,
+};
+
+/// No call of this id is kept or runs, or the caller may not know of it.
+pub const CALL_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "CALL_NOT_FOUND",
+    status: 404u16,
+    description: "No call of this id is kept or runs, or the caller may not know of it.",
     details: None,
 };
 

@@ -6,6 +6,7 @@ pub mod errors;
 pub mod shared;
 pub mod audit;
 pub mod budget;
+pub mod call;
 pub mod event;
 pub mod fs;
 pub mod git;
@@ -30,6 +31,13 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::budget::list::DESCRIPTOR,
     &self::budget::remove::DESCRIPTOR,
     &self::budget::set::DESCRIPTOR,
+    &self::call::abort::DESCRIPTOR,
+    &self::call::get::DESCRIPTOR,
+    &self::call::list::DESCRIPTOR,
+    &self::call::path::DESCRIPTOR,
+    &self::call::stats::DESCRIPTOR,
+    &self::call::tree::DESCRIPTOR,
+    &self::call::watch::DESCRIPTOR,
     &self::event::list::DESCRIPTOR,
     &self::event::publish::DESCRIPTOR,
     &self::event::watch::DESCRIPTOR,
@@ -102,6 +110,13 @@ where
     H: ::alkhub_core::Handle<self::budget::List>,
     H: ::alkhub_core::Handle<self::budget::Remove>,
     H: ::alkhub_core::Handle<self::budget::Set>,
+    H: ::alkhub_core::Handle<self::call::Abort>,
+    H: ::alkhub_core::Handle<self::call::Get>,
+    H: ::alkhub_core::Handle<self::call::List>,
+    H: ::alkhub_core::Handle<self::call::Path>,
+    H: ::alkhub_core::Handle<self::call::Stats>,
+    H: ::alkhub_core::Handle<self::call::Tree>,
+    H: ::alkhub_core::Subscribe<self::call::Watch>,
     H: ::alkhub_core::Handle<self::event::List>,
     H: ::alkhub_core::Handle<self::event::Publish>,
     H: ::alkhub_core::Subscribe<self::event::Watch>,
@@ -170,6 +185,13 @@ where
     registry.add_handler::<self::budget::List, H>(hub);
     registry.add_handler::<self::budget::Remove, H>(hub);
     registry.add_handler::<self::budget::Set, H>(hub);
+    registry.add_handler::<self::call::Abort, H>(hub);
+    registry.add_handler::<self::call::Get, H>(hub);
+    registry.add_handler::<self::call::List, H>(hub);
+    registry.add_handler::<self::call::Path, H>(hub);
+    registry.add_handler::<self::call::Stats, H>(hub);
+    registry.add_handler::<self::call::Tree, H>(hub);
+    registry.add_subscriber::<self::call::Watch, H>(hub);
     registry.add_handler::<self::event::List, H>(hub);
     registry.add_handler::<self::event::Publish, H>(hub);
     registry.add_subscriber::<self::event::Watch, H>(hub);
@@ -315,6 +337,16 @@ macro_rules! handlers {
             mod list;
             mod remove;
             mod set;
+        }
+        #[doc = "Handlers of the namespace `call`."]
+        pub mod call {
+            mod abort;
+            mod get;
+            mod list;
+            mod path;
+            mod stats;
+            mod tree;
+            mod watch;
         }
         #[doc = "Handlers of the namespace `event`."]
         pub mod event {

@@ -54,6 +54,9 @@ pub type ProviderPrices = ::std::collections::BTreeMap<
     crate::shared::ProviderPrice,
 >;
 
+/// Id of a call, as `x-request-id` and envelopes tell it.
+pub type RequestReference = String;
+
 /// Actions on resources: keys are `type:id`, values the allowed actions.
 pub type Resources = ::std::collections::BTreeMap<String, Vec<String>>;
 
@@ -498,6 +501,279 @@ impl ::std::fmt::Display for BudgetPeriod {
     }
 }
 
+/// What is kept of an input or an output.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallBody {
+    /// `cut` without its secrets, `tooLarge` for what is larger than `calls.body_bytes`, `hidden` from this caller.
+    pub state: CallBodyState,
+    /// The value, where it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<::serde_json::Value>,
+}
+
+/// `cut` without its secrets, `tooLarge` for what is larger than `calls.body_bytes`, `hidden` from this caller.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallBodyState {
+    /// `whole`
+    #[serde(rename = "whole")]
+    Whole,
+    /// `cut`
+    #[serde(rename = "cut")]
+    Cut,
+    /// `tooLarge`
+    #[serde(rename = "tooLarge")]
+    TooLarge,
+    /// `none`
+    #[serde(rename = "none")]
+    None,
+    /// `hidden`
+    #[serde(rename = "hidden")]
+    Hidden,
+}
+
+impl ::std::fmt::Display for CallBodyState {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Whole => f.write_str("whole"),
+            Self::Cut => f.write_str("cut"),
+            Self::TooLarge => f.write_str("tooLarge"),
+            Self::None => f.write_str("none"),
+            Self::Hidden => f.write_str("hidden"),
+        }
+    }
+}
+
+/// What has changed in a tree of calls. One of `added` and `changed` is there, or neither, and then it only tells how far the reader has come.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallChange {
+    /// The property `added`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<crate::shared::CallNode>,
+    /// What is new of a call that was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<CallChangeChanged>,
+    /// Where to go on from after an interruption, as `since`. Something may be told again then.
+    pub cursor: String,
+}
+
+/// What is new of a call that was told before.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallChangeChanged {
+    /// The property `durationMs`.
+    #[serde(rename = "durationMs", default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// The property `endedAt`.
+    #[serde(rename = "endedAt", default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// The property `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::shared::CallFailure>,
+    /// The property `requestId`.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The property `status`.
+    pub status: crate::shared::CallStatus,
+}
+
+/// How a call failed.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallFailure {
+    /// The property `code`.
+    pub code: String,
+    /// The property `details`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<::serde_json::Value>,
+    /// The property `message`.
+    pub message: String,
+}
+
+/// A call that went through the hub.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallNode {
+    /// Calls that it said it depends on (`metadata.dependsOn`).
+    #[serde(rename = "dependsOn", default, skip_serializing_if = "Option::is_none")]
+    pub depends_on: Option<Vec<String>>,
+    /// How many calls are above it.
+    pub depth: i64,
+    /// The property `durationMs`.
+    #[serde(rename = "durationMs", default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// The property `endedAt`.
+    #[serde(rename = "endedAt", default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// The property `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::shared::CallFailure>,
+    /// Id of the key that called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The process that it came in by.
+    #[serde(rename = "nodeId")]
+    pub node_id: String,
+    /// Empty where the process that ran it died before it said.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// Grows among the calls of one parent in the order in which it made them.
+    pub ordinal: i64,
+    /// The call that made it; absent for a root.
+    #[serde(
+        rename = "parentRequestId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parent_request_id: Option<String>,
+    /// What is kept: `full` with input and output, `metadata` without.
+    pub record: CallNodeRecord,
+    /// The call that it repeats.
+    #[serde(rename = "replayOf", default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<String>,
+    /// The property `requestId`.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The root of its tree; itself for a root.
+    #[serde(rename = "rootRequestId")]
+    pub root_request_id: String,
+    /// The session that its caller said it is of (`metadata.session`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The spoke that served it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<String>,
+    /// The property `startedAt`.
+    #[serde(rename = "startedAt")]
+    pub started_at: String,
+    /// The property `status`.
+    pub status: crate::shared::CallStatus,
+    /// Id of its trace (W3C).
+    #[serde(rename = "traceId", default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// How it came in.
+    pub transport: CallNodeTransport,
+    /// The property `type`.
+    #[serde(rename = "type")]
+    pub type_: CallNodeType,
+}
+
+/// What is kept: `full` with input and output, `metadata` without.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallNodeRecord {
+    /// `full`
+    #[serde(rename = "full")]
+    Full,
+    /// `metadata`
+    #[serde(rename = "metadata")]
+    Metadata,
+}
+
+impl ::std::fmt::Display for CallNodeRecord {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Full => f.write_str("full"),
+            Self::Metadata => f.write_str("metadata"),
+        }
+    }
+}
+
+/// How it came in.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallNodeTransport {
+    /// `http`
+    #[serde(rename = "http")]
+    Http,
+    /// `websocket`
+    #[serde(rename = "websocket")]
+    Websocket,
+    /// `mcp`
+    #[serde(rename = "mcp")]
+    Mcp,
+    /// `nested`
+    #[serde(rename = "nested")]
+    Nested,
+    /// `internal`
+    #[serde(rename = "internal")]
+    Internal,
+}
+
+impl ::std::fmt::Display for CallNodeTransport {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Http => f.write_str("http"),
+            Self::Websocket => f.write_str("websocket"),
+            Self::Mcp => f.write_str("mcp"),
+            Self::Nested => f.write_str("nested"),
+            Self::Internal => f.write_str("internal"),
+        }
+    }
+}
+
+/// The type `CallNodeType`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallNodeType {
+    /// `query`
+    #[serde(rename = "query")]
+    Query,
+    /// `mutation`
+    #[serde(rename = "mutation")]
+    Mutation,
+    /// `subscription`
+    #[serde(rename = "subscription")]
+    Subscription,
+}
+
+impl ::std::fmt::Display for CallNodeType {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Query => f.write_str("query"),
+            Self::Mutation => f.write_str("mutation"),
+            Self::Subscription => f.write_str("subscription"),
+        }
+    }
+}
+
 /// Why a call failed.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct CallProblem {
@@ -508,6 +784,88 @@ pub struct CallProblem {
     pub details: Option<::serde_json::Value>,
     /// The property `message`.
     pub message: String,
+}
+
+/// How the calls of an operation fared.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallStats {
+    /// The property `aborted`.
+    pub aborted: i64,
+    /// The property `calls`.
+    pub calls: i64,
+    /// The most frequent codes.
+    pub errors: Vec<CallStatsErrorsItem>,
+    /// The property `failed`.
+    pub failed: i64,
+    /// The property `maxMs`.
+    #[serde(rename = "maxMs")]
+    pub max_ms: f64,
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// Time that half of the ended calls stay within.
+    #[serde(rename = "p50Ms")]
+    pub p50_ms: f64,
+    /// The property `p95Ms`.
+    #[serde(rename = "p95Ms")]
+    pub p95_ms: f64,
+    /// The property `p99Ms`.
+    #[serde(rename = "p99Ms")]
+    pub p99_ms: f64,
+    /// Calls that have not ended.
+    pub running: i64,
+}
+
+/// The type `CallStatsErrorsItem`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallStatsErrorsItem {
+    /// The property `code`.
+    pub code: String,
+    /// The property `count`.
+    pub count: i64,
+}
+
+/// `pending` before it was let in; a subscription is running until it has ended.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallStatus {
+    /// `pending`
+    #[serde(rename = "pending")]
+    Pending,
+    /// `running`
+    #[serde(rename = "running")]
+    Running,
+    /// `completed`
+    #[serde(rename = "completed")]
+    Completed,
+    /// `failed`
+    #[serde(rename = "failed")]
+    Failed,
+    /// `aborted`
+    #[serde(rename = "aborted")]
+    Aborted,
+}
+
+impl ::std::fmt::Display for CallStatus {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Pending => f.write_str("pending"),
+            Self::Running => f.write_str("running"),
+            Self::Completed => f.write_str("completed"),
+            Self::Failed => f.write_str("failed"),
+            Self::Aborted => f.write_str("aborted"),
+        }
+    }
 }
 
 /// A value of the configuration that is another than before.
@@ -1201,6 +1559,9 @@ pub struct OperationSummary {
     pub name: String,
     /// The property `namespace`.
     pub namespace: String,
+    /// What the call graph keeps of its calls, where that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<OperationSummaryRecord>,
     /// The spoke that serves it; absent for operations of the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoke: Option<String>,
@@ -1211,6 +1572,37 @@ pub struct OperationSummary {
     /// The property `type`.
     #[serde(rename = "type")]
     pub type_: OperationSummaryType,
+}
+
+/// What the call graph keeps of its calls, where that is not all.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum OperationSummaryRecord {
+    /// `metadata`
+    #[serde(rename = "metadata")]
+    Metadata,
+    /// `none`
+    #[serde(rename = "none")]
+    None,
+}
+
+impl ::std::fmt::Display for OperationSummaryRecord {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Metadata => f.write_str("metadata"),
+            Self::None => f.write_str("none"),
+        }
+    }
 }
 
 /// The type `OperationSummaryType`.

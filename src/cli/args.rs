@@ -101,6 +101,8 @@ pub(super) enum Command {
     Spoke(super::spoke::SpokeArgs),
     /// Call an operation of a running hub
     Call(super::call::CallArgs),
+    /// Show calls that went through the hub and what they led to, or end one
+    Calls(super::calls::CallsArgs),
     /// Show what has happened, or follow what happens
     Events(super::events::EventsArgs),
     /// Talk with a language model through a running hub, or test its provider
@@ -126,6 +128,7 @@ impl Command {
     pub(super) fn wants_json(&self) -> bool {
         match self {
             Self::Call(args) => args.format.json,
+            Self::Calls(args) => args.format.json,
             Self::Events(args) => args.format.json,
             Self::Llm(args) => args.format.json,
             Self::Keys(args) => args.format.json,

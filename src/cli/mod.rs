@@ -2,6 +2,7 @@
 
 mod args;
 mod call;
+mod calls;
 mod client;
 mod complete;
 mod config;
@@ -56,6 +57,7 @@ fn run(cli: Cli) -> End {
         None => serve::run(&global, &cli.serve),
         Some(Command::Serve(args)) => serve::run(&global, &args),
         Some(Command::Call(args)) => block_on(call::run(args)),
+        Some(Command::Calls(args)) => block_on(calls::run(args)),
         Some(Command::Events(args)) => block_on(events::run(args)),
         Some(Command::Llm(args)) => block_on(llm::run(args)),
         Some(Command::Spoke(args)) => spoke::run(args),

@@ -265,6 +265,14 @@ pub fn all() -> Vec<Key> {
             "How long a reader may leave events unread before it is ended and has to resume."
         ),
         key!(
+            "calls.record" = calls.record,
+            "How much is recorded of calls at most: `declared` is what each operation says."
+        ),
+        key!(size "calls.body_bytes" = calls.body_bytes, "Largest input and output of a call that is kept."),
+        key!("calls.keep_for" = calls.keep_for, "How long calls are kept."),
+        key!("calls.keep_count" = calls.keep_count, "How many calls are kept."),
+        key!("calls.sweep" = calls.sweep, "How often what is not kept is deleted."),
+        key!(
             "outbound.allow" = outbound.allow,
             "Addresses, networks and hosts beyond the public internet that requests which users cause may reach, such as `127.0.0.1:11434`, `10.1.0.0/16`, `*.corp.example`."
         ),

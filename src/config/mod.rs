@@ -4,6 +4,7 @@
 //! Every key is one line in [`keys`], from which the file reader, the variables, the suggestions, `alkhub config check`
 //! and the reference in docs/configuration.md all follow.
 
+mod calls;
 mod directory;
 mod env;
 mod file;
@@ -22,6 +23,7 @@ mod units;
 mod value;
 mod web;
 
+pub use calls::{Calls, Recording};
 pub use directory::Directory;
 pub use env::CLIENT_VARIABLES;
 pub use imports::Imports;

@@ -52,6 +52,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("limits.write_timeout", limits.write_timeout),
         ("events.poll", config.events.poll),
         ("events.sweep", config.events.sweep),
+        ("calls.sweep", config.calls.sweep),
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
         ("database.connect_timeout", config.database.connect_timeout),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Directory, Imports, Llm, Mcp, Outbound, Secret, Web};
+use super::{Calls, Directory, Imports, Llm, Mcp, Outbound, Secret, Web};
 use crate::rate::{OperationQuota, Quota};
 
 const KIB: usize = 1024;
@@ -35,6 +35,8 @@ pub struct Config {
     pub mcp: Mcp,
     /// The log of events and its readers.
     pub events: Events,
+    /// The call graph.
+    pub calls: Calls,
     /// Requests of the hub to other servers.
     pub outbound: Outbound,
     /// Requests to language models.
@@ -77,6 +79,7 @@ impl Default for Config {
             idempotency: Idempotency::default(),
             mcp: Mcp::default(),
             events: Events::default(),
+            calls: Calls::default(),
             outbound: Outbound::default(),
             llm: Llm::default(),
             directory: Directory::default(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::units::{duration_text, parse_duration, parse_size, size_text};
-use super::{LogFormat, Provider, Secret};
+use super::{LogFormat, Provider, Recording, Secret};
 use crate::outbound::Allowed;
 use crate::rate::{OperationQuota, Quota};
 
@@ -307,6 +307,27 @@ impl Value for Provider {
             Self::None => "none",
             Self::Searxng => "searxng",
             Self::Brave => "brave",
+        })
+    }
+}
+
+impl Value for Recording {
+    const EXPECTED: &'static str = "`declared`, `metadata` or `off`";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "declared" => Some(Self::Declared),
+            "metadata" => Some(Self::Metadata),
+            "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Shown {
+        plain(match self {
+            Self::Declared => "declared",
+            Self::Metadata => "metadata",
+            Self::Off => "off",
         })
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alkhub_core::Engine;
 
 use crate::{
-    config::Live, events::Events, idempotency::KeptAnswers, imports::mcp::Mcp, outbound::Outbound,
-    rate::Limiter, spokes::Spokes, telemetry, transport::ws::Sockets, web::Web,
+    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, imports::mcp::Mcp,
+    outbound::Outbound, rate::Limiter, spokes::Spokes, telemetry, transport::ws::Sockets, web::Web,
 };
 
 /// Parts that keep values of their own.
@@ -15,6 +15,7 @@ pub(super) struct Parts {
     pub(super) limiter: Arc<Limiter>,
     pub(super) answers: KeptAnswers,
     pub(super) events: Events,
+    pub(super) calls: Calls,
     pub(super) spokes: Spokes,
     pub(super) sockets: Sockets,
     pub(super) outbound: Outbound,
@@ -30,6 +31,7 @@ impl Parts {
             self.limiter.set(&config.rate);
             self.answers.set_keep(config.idempotency.keep);
             self.events.set(config.event_settings());
+            self.calls.set(&config.calls);
             self.spokes.set_limits(config.spokes.registration());
             self.sockets.set_limits(config.peer_limits());
             self.outbound.set(&config.outbound.allow, config.outbound.limits());

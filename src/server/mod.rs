@@ -23,6 +23,7 @@ pub(crate) use signal::StopSignals;
 use self::{announce::Announcer, record::Record};
 use crate::{
     bus::{self, Reach},
+    calls::Calls,
     cluster::{self, Homes, Links},
     config::{Config, Live, Sources},
     events::{self, Events},
@@ -63,6 +64,7 @@ pub struct Server {
     engine: Engine,
     keys: KeyStore,
     events: Events,
+    calls: Calls,
     database: Database,
     reloader: Reloader,
 }
@@ -182,6 +184,9 @@ impl Server {
         };
         let llm = Box::pin(Llm::start(config.llm_settings(), parts)).await.map_err(StartError::Config)?;
         metrics.include(llm.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
+        let calls = Calls::start(&database, &config.calls, &node_id, &tasks, &quiet)
+            .map_err(|error| StartError::Internal(error.to_string()))?;
+        metrics.include(calls.collectors()).map_err(|error| StartError::Internal(error.to_string()))?;
         let imports = Imports::default();
         let openapi = OpenApi::new(&outbound).map_err(|error| StartError::Internal(error.to_string()))?;
         let live = Live::new(config);
@@ -208,6 +213,7 @@ impl Server {
             web: web.clone(),
             outbound: outbound.clone(),
             llm: llm.clone(),
+            calls: calls.clone(),
             vault: vault.clone(),
             node_id: node_id.clone(),
             reloader: reloader.clone(),
@@ -223,7 +229,7 @@ impl Server {
                 .map_err(StartError::Config)
         });
         let limiter = Arc::new(Limiter::new(&config.rate, shared.transpose()?));
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone())];
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone()), Arc::new(calls.clone())];
         let kept = Some(Arc::new(answers.clone()) as Arc<dyn Answers>);
         let engine = Engine::guarded(registry, limits, observers, kept, Some(limiter.clone()));
         let parts = follow::Parts {
@@ -231,6 +237,7 @@ impl Server {
             limiter,
             answers,
             events: events.clone(),
+            calls: calls.clone(),
             spokes: spokes.clone(),
             sockets: sockets.clone(),
             outbound,
@@ -248,6 +255,9 @@ impl Server {
             live.follow(move |config| held.set_limits(config.link_limits()));
             announcer = Some(Announcer::start(&database, &events, &bus, &tasks, &quiet));
             homes = Some(Homes::start(&database, &bus, links, &spokes, &engine, &tasks, &quiet).await);
+        }
+        if let Some(homes) = &homes {
+            calls.share(homes);
         }
         let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(openapi.clone()), Arc::new(mcp)];
         imports.start(connectors, &database, &vault, &bus, &engine, &tasks, &stop).await;
@@ -291,6 +301,7 @@ impl Server {
             engine,
             keys,
             events,
+            calls,
             database,
             reloader,
         })
@@ -357,6 +368,8 @@ impl Server {
         if let Some(announcer) = &self.announcer {
             let _ = timeout(FAREWELL, announcer.turn(true)).await;
         }
+        // Before the process takes its leave, and with it whatever still seems to run.
+        let _ = timeout(FAREWELL, self.calls.flush()).await;
         self.quiet.cancel();
         self.keys.flush().await;
         self.tasks.close();

@@ -211,6 +211,8 @@ impl There {
         let input = serde_json::json!({ "spokeId": spoke_id }).to_string();
         let mut request = Outgoing::new("spoke.disconnect", input);
         (request.identity, request.deadline) = (call.identity(), call.deadline());
+        let told = super::forward::told(self, call.metadata(), call);
+        request.metadata = Some(&told);
         way(self, call)?.call(request).await.map(drop)
     }
 }

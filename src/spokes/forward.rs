@@ -6,7 +6,7 @@ use alkhub_core::{
     Call, CallError, Identity, ItemStream, Kind,
     engine::{Answer, Output, Unchecked, handler::ErasedHandler},
     peer::Outgoing,
-    protocol::IDEMPOTENCY_KEY,
+    protocol::{IDEMPOTENCY_KEY, LINEAGE},
     registry::Registered,
 };
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Place, Spoke, elsewhere};
+use super::{Place, Spoke, elsewhere, spoke::There};
 
 /// Serves an operation of one spoke.
 pub(super) struct Direct {
@@ -55,6 +55,8 @@ pub(super) async fn forward(
         Place::There(there) => {
             // As it came: the process that has the spoke does what is to be done.
             request.identity = call.identity();
+            let told = told(there, &metadata, call);
+            request.metadata = Some(&told);
             let id = format!("{}.{plain_id}", spoke.id);
             request.operation_id = &id;
             let answer = if operation.kind == Kind::Subscription {
@@ -92,6 +94,14 @@ fn metadata(call: &Call) -> Cow<'_, Map<String, Value>> {
     let mut metadata = call.metadata().clone();
     metadata.insert(IDEMPOTENCY_KEY.to_owned(), key.as_str().into());
     Cow::Owned(metadata)
+}
+
+/// The same for another process of the hub, which is told where the call stands in the graph.
+pub(super) fn told(there: &There, metadata: &Map<String, Value>, call: &Call) -> Map<String, Value> {
+    let mut told = metadata.clone();
+    let path = call.lineage().path(&there.links.node_id());
+    told.insert(LINEAGE.to_owned(), serde_json::to_value(path).unwrap_or_default());
+    told
 }
 
 /// The caller as the spoke sees it. `admin` is a word of the hub's; spokes are shown the scopes that it stands for here.

@@ -98,6 +98,18 @@ impl Database {
         }
     }
 
+    pub(super) fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// Has the database look at what it holds, so that it plans well. It does so by itself, a little later.
+    ///
+    /// # Errors
+    /// UNAVAILABLE or EXECUTION_ERROR.
+    pub async fn analyse(&self) -> Result<(), CallError> {
+        self.write.execute_unprepared("ANALYZE").await.map(drop).map_err(answer)
+    }
+
     /// The name of the database system.
     #[must_use]
     pub fn system(&self) -> &'static str {

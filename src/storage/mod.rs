@@ -1,6 +1,7 @@
 //! State that outlives the process, in SQLite or Postgres. This folder alone knows sea-orm.
 
 pub mod audit;
+pub mod calls;
 mod connect;
 mod entity;
 mod error;

@@ -67,6 +67,7 @@ pub async fn beat(database: &Database, node: Node, judge: bool) -> Result<(), Ca
         let dead = Entity::delete_many().filter(lease_end().lt(now_ms()));
         if within(dead.exec(&tx)).await?.rows_affected > 0 {
             spoke_homes::sweep(&tx).await?;
+            super::calls::lose(&tx).await?;
             return database.commit_events(tx).await;
         }
     }
@@ -81,6 +82,7 @@ pub async fn leave(database: &Database, id: &str) -> Result<(), CallError> {
     let tx = database.begin().await?;
     within(Entity::delete_by_id(id).exec(&tx)).await?;
     spoke_homes::sweep(&tx).await?;
+    super::calls::lose(&tx).await?;
     database.commit_events(tx).await
 }
 

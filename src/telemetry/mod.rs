@@ -3,7 +3,7 @@
 mod export;
 mod filter;
 mod logs;
-mod redact;
+pub(crate) mod redact;
 mod trace;
 
 use std::sync::{Arc, OnceLock};

@@ -36,7 +36,7 @@ impl<W: Write> Write for RedactingWriter<W> {
 }
 
 /// The line with the secret half of every key, and every bearer token, replaced.
-fn redact(line: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn redact(line: &[u8]) -> Cow<'_, [u8]> {
     let mut clean: Vec<u8> = Vec::new();
     let (mut done, mut at) = (0, 0);
     while at < line.len() {

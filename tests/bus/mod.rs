@@ -3,6 +3,7 @@
 mod away;
 mod elsewhere;
 mod forwarding;
+mod graph;
 mod hubs;
 mod listening;
 mod losses;

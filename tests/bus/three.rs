@@ -10,7 +10,7 @@ use crate::support::{
     wire::{Wire, asking, operation},
 };
 
-async fn third(pair: &Pair) -> TestHub {
+pub(super) async fn third(pair: &Pair) -> TestHub {
     let url = pair.redis.url();
     let hub =
         TestHub::start(pair.one.backend.clone(), |config| config.redis.url = Some(url.clone().into())).await;

@@ -210,6 +210,11 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
         assert 0 <= len(came) - len(left), f"{name} left more often than it came"
         told = [line[4] for line in came]
         assert len(told) == len(set(told)), f"{name}: a registration was told of twice"
+    orphans = "SELECT count(*) FROM calls c LEFT JOIN calls p ON p.id = c.parent_id WHERE c.parent_id IS NOT NULL AND p.id IS NULL"
+    until("each call hangs on a call that is recorded", lambda: query(orphans) == "0")
+    undead = "SELECT count(*) FROM calls WHERE status IN ('pending', 'running') AND node NOT IN (SELECT id FROM nodes)"
+    until("no call of a process that died runs", lambda: query(undead) == "0")
+    assert int(query("SELECT count(*) FROM calls WHERE parent_id IS NOT NULL")) > 0, "no call was made by another"
     for node in cluster.nodes:
         assert "panicked" not in node.log.read_text(errors="replace"), node.log.read_text(errors="replace")[-4000:]
 
@@ -219,6 +224,7 @@ def test_nothing_acknowledged_is_lost_and_no_event_missed(cluster: Cluster, caps
     tell(f"longest request {max(c.longest for c in [*writers, *publishers]):.1f} s; failures that clients saw: {dict(failures)}")
     tell(f"{sum(c.answered for c in callers)} calls of spokes answered, {len(callers)} callers; the longest {max(c.longest for c in callers):.1f} s, "
          f"at most {max(c.over for c in callers):.2f} s past a deadline; the spokes came {sum(m.connections for m in machines)} times")
+    tell("calls recorded: " + ", ".join(query("SELECT status, count(*) FROM calls GROUP BY status ORDER BY status").splitlines()))
     for fault, times in sorted(measured.items()):
         late = sum(t > PROMISED for t in times)
         tell(f"{fault}: {len(times)} times, back after at most {max(times):.2f} s" + (f", {late} times later than {PROMISED:g} s" if late else ""))

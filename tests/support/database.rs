@@ -67,6 +67,18 @@ impl Backend {
         count
     }
 
+    /// The column `text` of all rows that a query gives, one after the other.
+    pub(crate) async fn texts(&self, query: &str) -> String {
+        let connection: DatabaseConnection =
+            Database::connect(self.url()).await.expect("the database answers");
+        let statement = Statement::from_string(connection.get_database_backend(), query);
+        let rows = connection.query_all_raw(statement).await.expect("the query runs");
+        let texts = rows.iter().map(|row| row.try_get("", "text").expect("a text"));
+        let texts: Vec<String> = texts.collect();
+        connection.close().await.expect("closed");
+        texts.join("\n")
+    }
+
     pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }

@@ -6,6 +6,8 @@ mod postgres;
 mod publish;
 mod readers;
 
+pub(crate) use postgres::Postgres;
+
 use crate::spokes::End;
 
 /// Runs the chosen measurements, each of which prints a Markdown table.

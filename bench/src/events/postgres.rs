@@ -9,10 +9,10 @@ use std::{
 use crate::spokes::End;
 
 /// Killed when dropped.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     child: Child,
     folder: PathBuf,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Postgres {
@@ -26,7 +26,7 @@ impl Drop for Postgres {
 
 impl Postgres {
     /// Starts one in a new folder; under root as the user that Debian's package makes.
-    pub(super) fn start() -> End<Self> {
+    pub(crate) fn start() -> End<Self> {
         let programs = programs().ok_or("Postgres is not installed; install Debian's package postgresql")?;
         let folder = tempfile::Builder::new().prefix("alkhub-bench-pg").tempdir()?.keep();
         let data = folder.join("data");

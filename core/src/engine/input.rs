@@ -33,11 +33,40 @@ impl From<Value> for Input {
 pub struct Unchecked<'a> {
     input: Input,
     validator: &'a InputValidator,
+    /// It has been found valid.
+    checked: bool,
 }
 
 impl<'a> Unchecked<'a> {
     pub(super) fn new(input: Input, validator: &'a InputValidator) -> Self {
-        Self { input, validator }
+        Self { input, validator, checked: false }
+    }
+
+    /// What the caller gave, for those who only look.
+    pub(super) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Finds out whether it is valid, before anybody asks for it.
+    ///
+    /// # Errors
+    /// As [`Unchecked::value`].
+    pub(super) fn check(&mut self) -> Result<(), CallError> {
+        match &self.input {
+            Input::Value(value) => self.validator.check(value).map_err(CallError::validation)?,
+            Input::Text { json, depth } => {
+                self.validator.check(&parse(json, *depth)?).map_err(CallError::validation)?;
+            }
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    fn accept(&self, value: &Value) -> Result<(), CallError> {
+        if self.checked {
+            return Ok(());
+        }
+        self.validator.check(value).map_err(CallError::validation)
     }
 
     /// The valid input.
@@ -45,6 +74,12 @@ impl<'a> Unchecked<'a> {
     /// # Errors
     /// BAD_REQUEST where it is no JSON or nested too deep, VALIDATION_ERROR with every fault.
     pub fn value(self) -> Result<Value, CallError> {
+        if self.checked {
+            return match self.input {
+                Input::Value(value) => Ok(value),
+                Input::Text { json, depth } => parse(&json, depth),
+            };
+        }
         let value = match self.input {
             Input::Value(value) => value,
             Input::Text { json, depth } => parse(&json, depth)?,
@@ -59,9 +94,10 @@ impl<'a> Unchecked<'a> {
     /// As [`Unchecked::value`].
     pub fn text(self) -> Result<Bytes, CallError> {
         match self.input {
-            Input::Value(value) => {
-                self.validator.check(&value).map_err(CallError::validation)?;
-                serde_json::to_vec(&value).map(Bytes::from).map_err(|error| CallError::internal(&error))
+            Input::Text { json, .. } if self.checked => Ok(json),
+            Input::Value(ref value) => {
+                self.accept(value)?;
+                serde_json::to_vec(value).map(Bytes::from).map_err(|error| CallError::internal(&error))
             }
             Input::Text { json, depth } => {
                 let value = parse(&json, depth)?;

@@ -26,8 +26,9 @@ pub use output::{Output, Shared};
 
 use crate::{
     CallError, Registry,
-    call::{Deadline, Transport},
+    call::{Deadline, Repeat, Transport},
     identity::{Caller, Identity},
+    lineage::Lineage,
     once::{Answers, IdempotencyKey},
     operation::ItemStream,
     peer::Peer,
@@ -79,6 +80,10 @@ pub struct Request {
     /// What a transport and the handler of an operation agree on beside input and answer, for example bytes that only
     /// pass through. Calls that the handler makes do not have it.
     pub carried: Option<Arc<dyn std::any::Any + Send + Sync>>,
+    /// Where it stands among other calls; a root where nothing is said.
+    pub lineage: Option<Arc<Lineage>>,
+    /// The recorded call that it repeats.
+    pub repeats: Option<Repeat>,
 }
 
 impl Request {
@@ -108,6 +113,8 @@ impl Request {
             counted: false,
             notes: None,
             carried: None,
+            lineage: None,
+            repeats: None,
         }
     }
 }

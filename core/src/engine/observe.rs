@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
+
+use super::{Input, Output};
 use crate::{Call, CallError, Kind, error::codes};
 
 /// How a call ended.
@@ -31,6 +34,17 @@ impl Outcome<'_> {
 pub trait Observer: Send + Sync {
     /// A call begins.
     fn started(&self, _call: &Call) {}
+    /// Whether something of a call must be kept before its effect. Its input is valid then when it is admitted.
+    fn insists(&self, _call: &Call) -> bool {
+        false
+    }
+    /// A call is about to be served. Where something must be done before its effect, it waits for that, and fails with
+    /// it.
+    fn admitted(&self, _call: &Call, _input: &Input) -> Option<BoxFuture<'static, Result<(), CallError>>> {
+        None
+    }
+    /// A call has answered with this.
+    fn answered(&self, _call: &Call, _output: &Output) {}
     /// A call ended after this time.
     fn ended(&self, call: &Call, outcome: Outcome<'_>, elapsed: Duration);
 }

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -24,8 +24,9 @@ use super::{
     observe::{Outcome, Running},
 };
 use crate::{
-    Call, CallError, Kind,
-    call::{CallInner, Deadline},
+    Call, CallError, Kind, RecordMode,
+    call::{CallInner, Deadline, now_ms},
+    lineage::Lineage,
     rate::{Taking, Who},
     registry::Entry,
 };
@@ -47,6 +48,11 @@ impl Engine {
         };
         let Request { caller, cancel, key, .. } = request;
         let keyed = key.is_some() && caller.is_some() && entry.honours_key() && self.inner.answers.is_some();
+        let lineage = request.lineage.unwrap_or_else(|| Lineage::root(request.id));
+        if entry.record() == RecordMode::None {
+            lineage.hide();
+        }
+        lineage.own(&caller);
         let call = Call {
             inner: Arc::new(CallInner {
                 id: request.id,
@@ -68,6 +74,11 @@ impl Engine {
                 notes: request.notes,
                 carried: request.carried,
                 engine: self.clone(),
+                lineage,
+                repeats: request.repeats,
+                began_ms: request.repeats.map_or_else(now_ms, |repeats| repeats.began_ms),
+                drawn: AtomicU64::new(0),
+                kept: OnceLock::new(),
             }),
         };
         let running = Running::begin(call);
@@ -85,6 +96,8 @@ impl Engine {
     ) -> Result<Answer, CallError> {
         match answer {
             Ok(Answer::Once(output)) => {
+                let call = running.call();
+                self.inner.observers.iter().for_each(|observer| observer.answered(call, &output));
                 running.end(Outcome::Completed);
                 Ok(Answer::Once(output))
             }
@@ -136,6 +149,20 @@ impl Engine {
         }
     }
 
+    /// Tells the observers that a call is to be served, and waits for those that it must wait for.
+    async fn observed<'a>(&self, call: &Call, mut input: Unchecked<'a>) -> Result<Unchecked<'a>, CallError> {
+        let observers = &self.inner.observers;
+        if observers.iter().any(|observer| observer.insists(call)) {
+            input.check()?;
+        }
+        for observer in observers {
+            if let Some(waiting) = observer.admitted(call, input.input()) {
+                waiting.await?;
+            }
+        }
+        Ok(input)
+    }
+
     /// Runs the handler within the call's bounds.
     pub(super) async fn serve(
         &self,
@@ -149,7 +176,11 @@ impl Engine {
         } else {
             tracing::info_span!(target: "alkhub::call", "call", operation = entry.id(), request_id = %call.request_id())
         };
-        let work = AssertUnwindSafe(entry.handler.serve(call, input)).catch_unwind().instrument(span);
+        let work = async {
+            let input = self.observed(call, input).await?;
+            entry.handler.serve(call, input).await
+        };
+        let work = AssertUnwindSafe(work).catch_unwind().instrument(span);
         let cancelled = call.cancelled().cancelled();
         let bounded = async {
             match call.deadline() {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Peer, faults::Fault, stream::silent};
 use crate::{
-    Call, CallError, Identity,
+    Call, CallError, Identity, Lineage,
     call::{Deadline, Transport},
     engine::Output,
     engine::{Answer, Input, Request},
@@ -34,7 +34,7 @@ pub(super) struct Served {
     unwanted: Arc<AtomicBool>,
     /// Items of a subscription that may be sent; `None` where the other end sets no bound.
     credit: Option<Arc<Semaphore>>,
-    id: Uuid,
+    lineage: Arc<Lineage>,
     /// Of its input.
     bytes: usize,
 }
@@ -99,9 +99,13 @@ impl Peer {
         let input = Input::Text { json: input, depth: limits.json_depth };
         let mut request = match parent {
             Some(Parent::Call(call)) => call.child(input)?,
-            Some(Parent::Served(id, cancel)) => {
+            Some(Parent::Served(lineage, cancel)) => {
                 let mut request = Request::new(input, None, Transport::WebSocket);
-                (request.parent, request.cancel) = (Some(id), cancel);
+                (request.parent, request.cancel) = (Some(lineage.id()), cancel);
+                if lineage.is_stopping() {
+                    return Err(CallError::aborted("cancelled"));
+                }
+                request.lineage = Some(lineage.child(request.id));
                 request
             }
             None => Request::new(input, None, Transport::WebSocket),
@@ -109,7 +113,7 @@ impl Peer {
         if self.is_same_hub()
             && let Ok(id) = Uuid::try_parse(&request_id)
         {
-            request.id = id;
+            (request.id, request.lineage) = (id, None);
             request.parent = wanted.parent_request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
         }
         request.transport = Transport::WebSocket;
@@ -118,6 +122,12 @@ impl Peer {
         // By another caller than its parent, and so another call to be counted.
         request.counted = false;
         request.metadata = wanted.metadata.unwrap_or_default();
+        // What anybody but a process of this hub says of it means nothing.
+        if let Some(path) = request.metadata.remove(protocol::LINEAGE)
+            && self.is_same_hub()
+        {
+            request.lineage = serde_json::from_value(path).ok().and_then(Lineage::read);
+        }
         request.key = match request.metadata.remove(protocol::IDEMPOTENCY_KEY) {
             None | Some(Value::Null) => None,
             Some(Value::String(key)) => Some(IdempotencyKey::new(&key)?),
@@ -134,6 +144,7 @@ impl Peer {
         }
         let unwanted = Arc::new(AtomicBool::new(false));
         let credit = wanted.window.map(|window| Arc::new(Semaphore::new(window as usize)));
+        let lineage = request.lineage.get_or_insert_with(|| Lineage::root(request.id)).clone();
         let mut served = self.inner.served.lock();
         if served.contains_key(&request_id) {
             // An answer would end the call that runs.
@@ -165,7 +176,7 @@ impl Peer {
                 cancel: request.cancel.clone(),
                 unwanted: unwanted.clone(),
                 credit: credit.clone(),
-                id: request.id,
+                lineage,
                 bytes,
             },
         );
@@ -190,7 +201,7 @@ impl Peer {
             return Some(Parent::Call(call));
         }
         let served = self.inner.served.lock();
-        served.get(id).map(|served| Parent::Served(served.id, served.cancel.child_token()))
+        served.get(id).map(|served| Parent::Served(served.lineage.clone(), served.cancel.child_token()))
     }
 
     async fn serve(&self, wanted: Wanted) {
@@ -332,5 +343,5 @@ async fn over(deadline: Option<Deadline>) {
 
 enum Parent {
     Call(Call),
-    Served(Uuid, CancellationToken),
+    Served(Arc<Lineage>, CancellationToken),
 }

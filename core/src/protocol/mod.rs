@@ -17,6 +17,9 @@ pub const SUBPROTOCOL: &str = "alkhub.v1";
 /// Member of a request's metadata that carries its idempotency key.
 pub const IDEMPOTENCY_KEY: &str = "idempotencyKey";
 
+/// Member of a request's metadata that says, between processes of a hub, where the call stands in the graph.
+pub const LINEAGE: &str = "alkhub.lineage";
+
 /// Appends a JSON string.
 pub(crate) fn write_text(to: &mut Vec<u8>, text: &str) {
     // Writing to memory does not fail.

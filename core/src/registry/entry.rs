@@ -12,7 +12,7 @@ use crate::{
     CallError,
     access::AccessControl,
     engine::handler::ErasedHandler,
-    spec::{Descriptor, Kind, McpMode},
+    spec::{Descriptor, Kind, McpMode, RecordMode},
     validate::InputValidator,
 };
 
@@ -181,6 +181,21 @@ impl Entry {
         }
     }
 
+    /// What the call graph keeps of its calls.
+    #[must_use]
+    pub fn record(&self) -> RecordMode {
+        match &self.source {
+            Source::Declared(own) => own.descriptor.record,
+            Source::Registered { operation, .. } => operation.record,
+        }
+    }
+
+    /// Whether it is one of the hub's own, whose schemas say of every secret that it is one.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(&self.source, Source::Declared(_))
+    }
+
     /// Whether its REST route is a DELETE.
     #[must_use]
     pub fn deletes(&self) -> bool {
@@ -284,6 +299,9 @@ impl Entry {
         }
         if self.mcp() != McpMode::Search {
             spec["mcp"] = json!(self.mcp());
+        }
+        if self.record() != RecordMode::Full {
+            spec["record"] = json!(self.record());
         }
         if let Some(spoke) = self.spoke() {
             spec["spoke"] = spoke.into();

@@ -5,7 +5,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     access::AccessControl,
-    spec::{Kind, McpMode},
+    spec::{Kind, McpMode, RecordMode},
     validate::InputValidator,
 };
 
@@ -71,6 +71,8 @@ struct Wire {
     idempotent: Option<bool>,
     #[serde(default)]
     mcp: Option<McpMode>,
+    #[serde(default)]
+    record: Option<RecordMode>,
 }
 
 fn first_version() -> String {
@@ -110,6 +112,8 @@ pub struct Registered {
     pub repeatable: bool,
     /// How MCP offers it.
     pub mcp: McpMode,
+    /// What the call graph keeps.
+    pub record: RecordMode,
     pub(super) validator: InputValidator,
 }
 
@@ -143,6 +147,7 @@ impl Registered {
         Ok(Self {
             repeatable: wire.kind == Kind::Query || wire.idempotent == Some(true),
             mcp: wire.mcp.unwrap_or(McpMode::Search),
+            record: wire.record.unwrap_or(RecordMode::Full),
             namespace: wire.namespace,
             name: wire.name,
             version: wire.version,

@@ -161,7 +161,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
         resource_action: None,
     },
     mcp: ::alkhub_core::spec::McpMode::Search,
-    record: ::alkhub_core::spec::RecordMode::None,
+    record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: Some(900000u64),
     idempotent: false,
     any_error: false,

@@ -2,6 +2,8 @@
 
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
+pub(super) mod call_bodies;
+pub(super) mod calls;
 pub(super) mod events;
 pub(super) mod hub_state;
 pub(super) mod idempotency_keys;

@@ -61,6 +61,9 @@ impl OperationEndpoint {
             .get("traceparent")
             .and_then(|value| value.to_str().ok())
             .and_then(TraceContext::parse);
+        if let Some(session) = request.headers().get(SESSION_HEADER).and_then(|value| value.to_str().ok()) {
+            call.metadata.insert(crate::calls::SESSION.to_owned(), session.into());
+        }
         let answer = self.state.engine.dispatch(self.entry.clone(), call).await?;
         Ok(match answer {
             Answer::Once(output) => json(output.into_data()),
@@ -71,6 +74,9 @@ impl OperationEndpoint {
         })
     }
 }
+
+/// The session that a request says it is of.
+const SESSION_HEADER: &str = "x-alkhub-session";
 
 /// A JSON answer.
 #[must_use]

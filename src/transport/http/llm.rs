@@ -84,6 +84,9 @@ impl Proxy {
         call.notes = Some(notes.clone());
         call.trace =
             headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+        if let Some(session) = &exchange.session {
+            call.metadata.insert(crate::calls::SESSION.to_owned(), session.as_str().into());
+        }
         call.carried = Some(exchange.clone());
         let answer = state.engine.dispatch(self.entry.clone(), call).await;
         let Told { headers, error, .. } = std::mem::take(&mut *exchange.told.lock());

@@ -104,7 +104,10 @@ class Machine(threading.Thread):
         async def respond(data: object) -> None:
             await socket.send(_message("call.responded", {"requestId": id_, "output": {"data": data, "meta": meta}}))
 
+        # A call on behalf of the one that is served; how it ends does not matter here.
+        nested = {"requestId": f"n-{id_}", "operationId": "project.list", "input": {"limit": 1}, "parentRequestId": id_}
         try:
+            await socket.send(_message("call.requested", nested))
             if kind == "fault.items":
                 for number in range(ITEMS):
                     await respond(number)
