@@ -99,6 +99,8 @@ async fn look(llm: &Llm, vault: &Vault, known: &mut Option<i64>) -> Result<(), C
     }
     catalog.budgets = budgets;
     *llm.inner.catalog.write() = Arc::new(catalog);
+    // Budgets may have changed: what is decided next is decided by them.
+    llm.inner.ledger.give_back();
     *known = Some(all.revision);
     llm.inner.seen.send_replace(all.revision);
     Ok(())

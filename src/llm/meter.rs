@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, usd};
+use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, ledger::Grant, usd};
 use crate::storage::{
     llm::{
         captures::{self, Capture},
@@ -32,10 +32,41 @@ pub(super) struct Facts {
     pub(super) taken: u64,
 }
 
+impl Facts {
+    /// What counts where nothing more will be known: all that it may cost, with so many tokens of an answer.
+    pub(super) fn lost(&self, amount: i64, output: u64) -> Record {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Record {
+            id: self.id.clone(),
+            at: self.at,
+            day: rfc3339(self.at).split('T').next().unwrap_or_default().to_owned(),
+            key_id: self.key_id.clone(),
+            project: self.project.clone(),
+            session: self.session.clone(),
+            operation: self.operation.clone(),
+            requested: self.requested.clone(),
+            provider: None,
+            model: self.requested.clone(),
+            input_tokens: signed(self.input_estimate),
+            cached_tokens: 0,
+            output_tokens: signed(output),
+            reasoning_tokens: 0,
+            cost: amount,
+            estimated: true,
+            status: "lost".to_owned(),
+            attempts: 0,
+            latency_ms: 0,
+            first_token_ms: None,
+        }
+    }
+}
+
 /// See the module. Settles when it is dropped.
 pub(super) struct Meter {
     llm: Llm,
     pub(super) facts: Facts,
+    /// `None` once it is settled.
+    grant: Option<Grant>,
     asked: Option<(Candidate, Option<Price>)>,
     pub(super) attempts: i32,
     usage: Option<Usage>,
@@ -49,7 +80,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(llm: Llm, facts: Facts, request: &[u8]) -> Self {
+    pub(super) fn new(llm: Llm, facts: Facts, grant: Grant, request: &[u8]) -> Self {
         let capture = facts
             .policy
             .record
@@ -57,6 +88,7 @@ impl Meter {
         Self {
             llm,
             facts,
+            grant: Some(grant),
             asked: None,
             attempts: 0,
             usage: None,
@@ -119,14 +151,6 @@ impl Meter {
         let (usage, estimated) = self.total();
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Record {
-            id: facts.id.clone(),
-            at: facts.at,
-            day: rfc3339(facts.at).split('T').next().unwrap_or_default().to_owned(),
-            key_id: facts.key_id.clone(),
-            project: facts.project.clone(),
-            session: facts.session.clone(),
-            operation: facts.operation.clone(),
-            requested: facts.requested.clone(),
             provider: self.asked.as_ref().map(|(asked, _)| asked.provider.name.clone()),
             model: self
                 .asked
@@ -134,14 +158,13 @@ impl Meter {
                 .map_or_else(|| facts.requested.clone(), |(asked, _)| short(&asked.model)),
             input_tokens: signed(usage.input),
             cached_tokens: signed(usage.cached),
-            output_tokens: signed(usage.output),
             reasoning_tokens: signed(usage.reasoning),
-            cost: self.cost().unwrap_or(0),
             estimated,
             status: self.status.to_owned(),
             attempts: self.attempts,
             latency_ms: elapsed(facts.begun),
             first_token_ms: self.first_token,
+            ..facts.lost(self.cost().unwrap_or(0), usage.output)
         }
     }
 
@@ -225,6 +248,8 @@ impl Drop for Meter {
                 }
             });
         }
-        inner.ledger.settle(record);
+        if let Some(grant) = self.grant.take() {
+            inner.ledger.settle(grant, record);
+        }
     }
 }

@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod follow;
 mod handler;
+mod journal;
 mod ledger;
 mod limits;
 mod meter;
@@ -20,7 +21,11 @@ mod run;
 mod signs;
 mod upstream;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use alkhub_core::CallError;
 use parking_lot::RwLock;
@@ -106,6 +111,8 @@ struct Inner {
 
 /// What a process works with.
 pub struct Parts<'a> {
+    /// The folder of this process's own files.
+    pub data: &'a Path,
     /// Everything that outlives the process.
     pub database: &'a Database,
     /// Opens providers' keys.
@@ -143,7 +150,8 @@ impl Llm {
             client,
             outbound,
             catalog: RwLock::default(),
-            ledger: Ledger::start(parts.database, parts.tasks, parts.quiet),
+            ledger: Ledger::start(parts.database, parts.data.join("llm"), parts.tasks, parts.quiet)
+                .map_err(|error| format!("the journal of requests to models: {error}"))?,
             limits: Limits::default(),
             cache: Cache::new(settings.cache_bytes),
             signs: Signs::new().map_err(|error| error.to_string())?,

@@ -18,14 +18,13 @@ use super::{
     catalog::{Candidate, Catalog},
     dialect::{Dialect, Head, Refused, translate, usage_of_answer},
     failure,
-    ledger::{self, Ledger},
     meter::{Facts, Meter, short},
     provider::Kind,
     relay,
     upstream::{Answered, Attempt, Failed, Next},
     usd,
 };
-use crate::storage::{llm::ledger::Reservation, time::now_ms};
+use crate::storage::time::now_ms;
 
 /// Most attempts of one request.
 const ATTEMPTS: i32 = 12;
@@ -97,25 +96,10 @@ impl Llm {
         };
         let amount = candidates.iter().map(|(_, price)| worst(price)).max().unwrap_or(0);
         let most = candidates.iter().map(|(_, price)| output(price)).max().unwrap_or(0);
-        let reservation = Reservation {
-            id: facts.id.clone(),
-            node: self.inner.ledger.node().to_owned(),
-            key_id,
-            project: facts.project.clone(),
-            session: facts.session.clone(),
-            operation: facts.operation.clone(),
-            model: facts.requested.clone(),
-            budgets: budgets.join(","),
-            amount,
-            input_tokens: i64::try_from(input / 4).unwrap_or(i64::MAX),
-            output_tokens: i64::try_from(most).unwrap_or(i64::MAX),
-            lease_until: Ledger::lease(),
-            created_at: facts.at,
-        };
-        let grant = ledger::granted(self.inner.ledger.reserve(reservation)).await?;
+        let lost = facts.lost(amount, most);
+        let grant = Box::pin(self.inner.ledger.reserve(budgets.join(","), amount, &lost)).await?;
         // From here on it is settled, whatever happens.
-        let mut meter = Meter::new(self.clone(), facts, &exchange.body);
-        grant.keep();
+        let mut meter = Meter::new(self.clone(), facts, grant, &exchange.body);
         match self.ask(&mut meter, exchange, &head, &candidates).await {
             Ok((answered, plan)) => match answered {
                 Answered::Whole(body) => self.whole(meter, exchange, &plan, body, cached),

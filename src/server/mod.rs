@@ -173,6 +173,7 @@ impl Server {
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let parts = llm::Parts {
+            data: &config.data,
             database: &database,
             vault: &vault,
             outbound: &outbound,

@@ -158,7 +158,7 @@ fn nginx(upstream: &str) -> End<Program> {
          http {{\naccess_log off;\n{temporary}keepalive_requests 1000000000;\nclient_body_buffer_size 1m;\nclient_max_body_size 2m;\n\
          upstream model {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}\n\
          server {{\nlisten 127.0.0.1:{port};\nlocation / {{\nproxy_pass http://model;\nproxy_http_version 1.1;\n\
-         proxy_set_header Connection \"\";\nproxy_buffering off;\nproxy_buffer_size 16k;\n}}\n}}\n}}\n"
+         proxy_set_header Connection \"\";\nproxy_buffering off;\nproxy_buffer_size 16k;\nproxy_buffers 8 16k;\n}}\n}}\n}}\n"
     );
     let file = data.path().join("nginx.conf");
     std::fs::write(&file, text)?;
