@@ -228,11 +228,13 @@ impl Writer {
             let ending = quiet.is_cancelled();
             if ending {
                 // All calls have ended: nobody needs anything any more.
-                self.close_idle(Duration::ZERO, &mut batch);
                 while !batch.is_full()
                     && let Ok(job) = jobs.try_recv()
                 {
                     self.add(&mut batch, job);
+                }
+                if !batch.is_full() {
+                    batch.back.extend(self.idle(Duration::ZERO));
                 }
                 if batch.is_empty() || failures > TRIES {
                     break;
@@ -275,7 +277,13 @@ impl Writer {
                     // Nobody is left who could ask for anything.
                     None => quiet.cancelled().await,
                 },
-                _ = ticks.tick() => self.close_idle(IDLE, batch),
+                _ = ticks.tick() => {
+                    let jobs = self.jobs.upgrade();
+                    for back in self.idle(IDLE) {
+                        // After the settlements of its requests, which were sent before.
+                        let _ = jobs.as_ref().map(|jobs| jobs.send(Job::Back(back)));
+                    }
+                },
                 () = quiet.cancelled() => return,
             }
         }
@@ -406,21 +414,17 @@ impl Writer {
         }
     }
 
-    /// Gives back blocks that nobody has needed for a while.
-    fn close_idle(&self, idle: Duration, batch: &mut Batch) {
+    /// Takes out blocks that nobody has needed for a while.
+    fn idle(&self, idle: Duration) -> Vec<Back> {
+        let mut all = Vec::new();
         self.blocks.lock().retain(|_, block| {
             let kept = block.running > 0 || block.touched.elapsed() < idle;
-            if !kept && let Some(jobs) = self.jobs.upgrade() {
-                // After the settlements of its requests, which were sent before.
-                let back = Back { block: block.id.clone(), amount: 0, close: true };
-                if let Err(unsent) = jobs.send(Job::Back(back))
-                    && let Job::Back(back) = unsent.0
-                {
-                    batch.back.push(back);
-                }
+            if !kept {
+                all.push(Back { block: block.id.clone(), amount: 0, close: true });
             }
             kept
         });
+        all
     }
 }
 

@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, ledger::Grant, usd};
-use crate::storage::{
-    llm::{
-        captures::{self, Capture},
-        usage::Record,
+use crate::{
+    storage::{
+        llm::{
+            captures::{self, Capture},
+            usage::Record,
+        },
+        time::{now_ms, rfc3339},
     },
-    time::{now_ms, rfc3339},
+    telemetry,
 };
 
 /// Most of a request or an answer that is kept where they are recorded.
@@ -65,6 +68,8 @@ impl Facts {
 pub(super) struct Meter {
     llm: Llm,
     pub(super) facts: Facts,
+    /// Of the call; it ends with the request, also where that is a stream.
+    span: tracing::Span,
     /// `None` once it is settled.
     grant: Option<Grant>,
     asked: Option<(Candidate, Option<Price>)>,
@@ -88,6 +93,7 @@ impl Meter {
         Self {
             llm,
             facts,
+            span: tracing::Span::current(),
             grant: Some(grant),
             asked: None,
             attempts: 0,
@@ -168,6 +174,30 @@ impl Meter {
         }
     }
 
+    /// What OpenTelemetry's conventions for generative AI have to say of a request.
+    fn mark(&self, record: &Record) {
+        if self.span.is_disabled() {
+            return;
+        }
+        let mark = |name, value: &str| telemetry::mark(&self.span, name, value.to_owned());
+        let operation = if record.operation == "llm.embed" { "embeddings" } else { "chat" };
+        mark("gen_ai.operation.name", operation);
+        mark("gen_ai.request.model", &record.requested);
+        if let Some((asked, _)) = &self.asked {
+            mark("gen_ai.provider.name", asked.provider.conventional_name());
+            mark("gen_ai.response.model", &record.model);
+        }
+        if let Some(session) = &record.session {
+            mark("gen_ai.conversation.id", session);
+        }
+        telemetry::mark(&self.span, "gen_ai.usage.input_tokens", record.input_tokens);
+        telemetry::mark(&self.span, "gen_ai.usage.output_tokens", record.output_tokens);
+        telemetry::mark(&self.span, "gen_ai.usage.cache_read.input_tokens", record.cached_tokens);
+        if self.status != "ok" {
+            mark("error.type", self.status);
+        }
+    }
+
     fn count(&self, record: &Record) {
         let signs = &self.llm.inner.signs;
         let provider = record.provider.as_deref().unwrap_or("none");
@@ -224,6 +254,7 @@ impl Drop for Meter {
     fn drop(&mut self) {
         let record = self.record();
         self.count(&record);
+        self.mark(&record);
         let inner = &self.llm.inner;
         let used = u64::try_from(record.input_tokens + record.output_tokens).unwrap_or(0);
         inner.limits.correct(&self.facts.key_id, &self.facts.policy, self.facts.taken, used);

@@ -31,6 +31,9 @@ const ATTEMPTS: i32 = 12;
 /// Longest pause before another attempt with the same provider.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Most tokens that a provider adds to a request of its own, such as what explains tools to a model.
+const UNSEEN: u64 = 1024;
+
 /// How a provider is asked.
 struct Plan {
     dialect: Dialect,
@@ -73,12 +76,8 @@ impl Llm {
             let bound = if exchange.dialect == Dialect::Embeddings { Some(0) } else { bound };
             bound.unwrap_or(self.inner.settings.max_tokens).saturating_mul(head.choices)
         };
-        // Half the bytes is more tokens than texts have; what it comes to is settled afterwards.
-        let worst = |price: &Option<Price>| {
-            let usage =
-                super::dialect::Usage { input: input / 2, output: output(price), ..Default::default() };
-            price.map_or(0, |price| price.cost(&usage))
-        };
+        let worst =
+            |price: &Option<Price>| price.map_or(0, |price| price.most(input + UNSEEN, output(&Some(price))));
         let taken = input / 4 + head.max_tokens.unwrap_or(0).min(self.inner.settings.max_tokens);
         self.inner.limits.take(&key_id, &policy, taken)?;
         let facts = Facts {
