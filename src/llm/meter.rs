@@ -2,13 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, ledger::Grant, usd};
+use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, ledger::Grant, limits::Taken, usd};
 use crate::{
     storage::{
-        llm::{
-            captures::{self, Capture},
-            usage::Record,
-        },
+        llm::{captures::Capture, usage::Record},
         time::{now_ms, rfc3339},
     },
     telemetry,
@@ -29,10 +26,12 @@ pub(super) struct Facts {
     pub(super) session: Option<String>,
     pub(super) operation: String,
     pub(super) requested: String,
+    /// Whether a budget pays for it.
+    pub(super) budgeted: bool,
     /// The tokens of the request, by its length.
     pub(super) input_estimate: u64,
     /// The tokens that were taken from the key's allowance.
-    pub(super) taken: u64,
+    pub(super) taken: Taken,
 }
 
 impl Facts {
@@ -257,7 +256,10 @@ impl Drop for Meter {
         self.mark(&record);
         let inner = &self.llm.inner;
         let used = u64::try_from(record.input_tokens + record.output_tokens).unwrap_or(0);
-        inner.limits.correct(&self.facts.key_id, &self.facts.policy, self.facts.taken, used);
+        let corrected = inner.limits.correct(&self.facts.key_id, &self.facts.policy, self.facts.taken, used);
+        if let Some(corrected) = corrected {
+            inner.tasks.spawn(corrected);
+        }
         if let Some((request, answer, truncated)) = self.capture.take() {
             let now = now_ms();
             let keep = i64::try_from(inner.settings.capture_keep.as_millis()).unwrap_or(i64::MAX);
@@ -272,9 +274,10 @@ impl Drop for Meter {
                 answer: text(&answer),
                 truncated,
             };
-            let database = inner.database.clone();
+            let llm = self.llm.clone();
             inner.tasks.spawn(async move {
-                if let Err(error) = captures::add(&database, capture).await {
+                let inner = &llm.inner;
+                if let Err(error) = inner.captures.add(&inner.database, capture).await {
                     tracing::warn!(cause = error.cause, "a prompt and its answer were not kept");
                 }
             });

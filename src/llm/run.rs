@@ -79,7 +79,7 @@ impl Llm {
         let worst =
             |price: &Option<Price>| price.map_or(0, |price| price.most(input + UNSEEN, output(&Some(price))));
         let taken = input / 4 + head.max_tokens.unwrap_or(0).min(self.inner.settings.max_tokens);
-        self.inner.limits.take(&key_id, &policy, taken)?;
+        let taken = Box::pin(self.inner.limits.take(&key_id, &policy, taken)).await?;
         let facts = Facts {
             id: call.request_id().to_string(),
             at: now_ms(),
@@ -90,6 +90,7 @@ impl Llm {
             session: exchange.session.clone(),
             operation: call.operation_id().to_owned(),
             requested: short(&head.model),
+            budgeted: !budgets.is_empty(),
             input_estimate: input / 4,
             taken,
         };
@@ -144,7 +145,10 @@ impl Llm {
                 self.inner.signs.fallbacks.with_label_values(&[before]).inc();
             }
             meter.asks(candidate, *price);
-            let plan = match self.plan(exchange, head, candidate, &meter.facts) {
+            // What a budget has to pay must have an end, also where neither caller nor price list names one.
+            let unbounded = head.max_tokens.is_none() && price.and_then(|price| price.max_output).is_none();
+            let bound = (meter.facts.budgeted && unbounded).then_some(self.inner.settings.max_tokens);
+            let plan = match self.plan(exchange, head, candidate, bound, &meter.facts) {
                 Ok(plan) => plan,
                 Err(refused) => {
                     // Another provider may speak the caller's own dialect.
@@ -264,6 +268,7 @@ impl Llm {
         exchange: &Exchange,
         head: &Head<'_>,
         candidate: &Candidate,
+        bound: Option<u64>,
         facts: &Facts,
     ) -> Result<Plan, Refused> {
         let from = exchange.dialect;
@@ -275,12 +280,19 @@ impl Llm {
         };
         if from == to {
             let strip = from == Dialect::Chat && head.stream && !head.wants_usage;
-            let body = head.edits(&candidate.model, from == Dialect::Chat).apply(&exchange.body);
+            let mut edits = head.edits(&candidate.model, from == Dialect::Chat);
+            if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind)) {
+                edits.add(head, field, bound);
+            }
+            let body = edits.apply(&exchange.body);
             return Ok(Plan { dialect: to, body, route: None, strip });
         }
         let route = translate::Route { from, to, compatible: candidate.provider.kind == Kind::Compatible };
-        let request: Value = serde_json::from_slice(&exchange.body)
+        let mut request: Value = serde_json::from_slice(&exchange.body)
             .map_err(|error| Refused::new("", format!("The body is not JSON: {error}.")))?;
+        if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind)) {
+            request[field] = bound.into();
+        }
         let (request, echo) = route.request(request, &candidate.model, self.inner.settings.max_tokens)?;
         let context = translate::Context {
             id: facts.id.replace('-', ""),
@@ -403,6 +415,17 @@ impl Llm {
             told: parking_lot::Mutex::default(),
         };
         Box::pin(self.run(call, &exchange)).await?.once().map(Output::into_data)
+    }
+}
+
+/// The field that bounds an answer; `None` where it is always there, or there is no answer to bound.
+fn bounding_field(dialect: Dialect, kind: Kind) -> Option<&'static str> {
+    match (dialect, kind) {
+        // The others know the older name only.
+        (Dialect::Chat, Kind::OpenAi) => Some("max_completion_tokens"),
+        (Dialect::Chat, _) => Some("max_tokens"),
+        (Dialect::Responses, _) => Some("max_output_tokens"),
+        _ => None,
     }
 }
 
