@@ -65,7 +65,7 @@ impl Limits {
         policy: &Policy,
         taken: Taken,
         used: u64,
-    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let quota = policy.tokens?;
         let more = used as f64 - taken.tokens as f64;
         if !taken.shared {

@@ -150,6 +150,7 @@ async fn what_a_process_leaves_behind_counts_in_full() {
 async fn limits_of_a_key_hold_over_two_processes() {
     let upstream = Upstream::start().await;
     each_pair(settings, async |one, two, _| {
+        let (one, two) = (&*one, &*two);
         providers(one, &upstream).await;
         let (key, id) = caller(one).await;
         let asked = async |hub: &TestHub, most: u32| {
@@ -172,7 +173,7 @@ async fn limits_of_a_key_hold_over_two_processes() {
         for index in 0..4 {
             asked(if index % 2 == 0 { one } else { two }, 1).await.ok();
         }
-        for hub in [&*one, &*two] {
+        for hub in [one, two] {
             let refused = asked(hub, 1).await;
             assert_eq!(refused.status, 429, "{refused:?}");
             assert!(refused.headers.contains_key("retry-after"));
