@@ -8,6 +8,7 @@ mod convert;
 mod convert_llm;
 pub mod crypto;
 pub mod events;
+mod flow;
 pub mod hub;
 pub mod idempotency;
 pub mod imports;
