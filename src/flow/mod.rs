@@ -1,4 +1,7 @@
-//! The operation graph as handlers use it.
+//! The operation graph and call templates as handlers use them.
+
+pub(crate) mod run;
+pub(crate) mod templates;
 
 use std::collections::BTreeSet;
 

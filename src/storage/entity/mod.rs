@@ -16,3 +16,4 @@ pub(super) mod nodes;
 pub(super) mod projects;
 pub(super) mod services;
 pub(super) mod spoke_homes;
+pub(super) mod templates;
