@@ -103,6 +103,8 @@ pub(super) enum Command {
     Call(super::call::CallArgs),
     /// Show what has happened, or follow what happens
     Events(super::events::EventsArgs),
+    /// Show which operations can follow each other
+    Graph(super::graph::GraphArgs),
     /// Talk with a language model through a running hub, or test its provider
     Llm(super::llm::LlmArgs),
     /// Manage API keys
@@ -127,6 +129,7 @@ impl Command {
         match self {
             Self::Call(args) => args.format.json,
             Self::Events(args) => args.format.json,
+            Self::Graph(args) => args.format.json,
             Self::Llm(args) => args.format.json,
             Self::Keys(args) => args.format.json,
             Self::Migrate(args) => args.format.json,
