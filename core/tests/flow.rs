@@ -60,7 +60,8 @@ fn described() -> impl Strategy<Value = (Value, Value)> {
                 (json!({ "type": "array", "items": parts[0].0 }), json!([value]))
             }),
             prop::collection::btree_map("[xyz]", (inner.clone(), any::<bool>()), 0..3).prop_map(|parts| {
-                let required: Vec<_> = parts.iter().filter(|(_, (_, is))| *is).map(|(name, _)| name).collect();
+                let required: Vec<_> =
+                    parts.iter().filter(|(_, (_, is))| *is).map(|(name, _)| name).collect();
                 let properties: Map<_, _> =
                     parts.iter().map(|(name, ((schema, _), _))| (name.clone(), schema.clone())).collect();
                 let value: Map<_, _> = parts
@@ -68,9 +69,13 @@ fn described() -> impl Strategy<Value = (Value, Value)> {
                     .filter(|(_, (_, is))| *is)
                     .map(|(name, ((_, value), _))| (name.clone(), value.clone()))
                     .collect();
-                (json!({ "type": "object", "required": required, "properties": properties }), Value::Object(value))
+                (
+                    json!({ "type": "object", "required": required, "properties": properties }),
+                    Value::Object(value),
+                )
             }),
-            (inner.clone(), inner).prop_map(|((one, value), (other, _))| (json!({ "anyOf": [one, other] }), value)),
+            (inner.clone(), inner)
+                .prop_map(|((one, value), (other, _))| (json!({ "anyOf": [one, other] }), value)),
         ]
     })
 }
@@ -105,7 +110,10 @@ fn schemas_are_closed_and_recursion_is_unknown() {
     assert_eq!(closed["type"], "object");
     assert!(!closed.to_string().contains("$ref") && !closed.to_string().contains("description"));
     assert_eq!(fit(&json!({}), &json!({ "type": "string" })), Fit::Unknown);
-    assert_eq!(fit(&json!({ "type": "string" }), &json!({ "type": "string", "format": "uri" })), Fit::Unknown);
+    assert_eq!(
+        fit(&json!({ "type": "string" }), &json!({ "type": "string", "format": "uri" })),
+        Fit::Unknown
+    );
     let Fit::No(mismatch) = fit(
         &json!({ "type": "object", "required": ["a"], "properties": { "a": { "type": "array", "items": { "type": "integer" } } } }),
         &json!({ "type": "object", "required": ["a"], "properties": { "a": { "type": "array", "items": { "type": "string" } } } }),
@@ -147,7 +155,11 @@ fn what_is_hidden_is_no_way() {
     let registry = Registry::new();
     registry.exchange(
         &[],
-        vec![entry("a.run", &json!({}), &gives("B")), entry("b.run", &takes_id("b"), &gives("C")), entry("c.run", &takes_id("c"), &json!({}))],
+        vec![
+            entry("a.run", &json!({}), &gives("B")),
+            entry("b.run", &takes_id("b"), &gives("C")),
+            entry("c.run", &takes_id("c"), &json!({})),
+        ],
     );
     let mut graph = Graph::default();
     graph.follow(&registry);
@@ -159,18 +171,23 @@ fn what_is_hidden_is_no_way() {
 #[test]
 fn faults_of_templates_are_found() {
     let find = |id: &str| {
-        (id == "thing.get").then(|| Schemas { input: takes_id("thing"), output: close(&gives("Thing"), &gives("Thing")) })
+        (id == "thing.get")
+            .then(|| Schemas { input: takes_id("thing"), output: close(&gives("Thing"), &gives("Thing")) })
     };
     let faults = |template: Value| {
         let template: Template = serde_json::from_value(template).expect("the form of a template");
         check(&template, find).into_iter().map(|fault| fault.pointer).collect::<Vec<_>>()
     };
-    let bound = |id: &str, from: &str, pointer: &str| {
-        json!({ "id": id, "call": "thing.get", "input": { "thingId": { "$from": from, "pointer": pointer } } })
-    };
+    let bound = |id: &str, from: &str, pointer: &str| json!({ "id": id, "call": "thing.get", "input": { "thingId": { "$from": from, "pointer": pointer } } });
     assert!(faults(json!({ "steps": [bound("a", "input", "/x"), bound("b", "steps.a", "/id")] })).is_empty());
-    assert_eq!(faults(json!({ "steps": [bound("a", "steps.b", "/id"), bound("b", "steps.a", "/id")] })), ["/steps"]);
-    assert_eq!(faults(json!({ "steps": [bound("a", "input", ""), bound("b", "steps.a", "")] })), ["/steps/1/input/thingId"]);
+    assert_eq!(
+        faults(json!({ "steps": [bound("a", "steps.b", "/id"), bound("b", "steps.a", "/id")] })),
+        ["/steps"]
+    );
+    assert_eq!(
+        faults(json!({ "steps": [bound("a", "input", ""), bound("b", "steps.a", "")] })),
+        ["/steps/1/input/thingId"]
+    );
     assert_eq!(faults(json!({ "steps": [bound("a", "item", "")] })), ["/steps/0/input/thingId"]);
     assert_eq!(faults(json!({ "steps": [{ "id": "a", "call": "thing.get" }] })), ["/steps/0/input/thingId"]);
     assert_eq!(faults(json!({ "steps": [] })), ["/steps"]);

@@ -160,7 +160,11 @@ fn draw(links: &[(String, &Value)], form: Form) -> Result<(), Failure> {
                 let needs = edge["detail"].as_str().map(|detail| format!("  ({detail})")).unwrap_or_default();
                 output::line(&format!("{from} -> {to}  {label}{needs}"))?;
             }
-            Form::Mermaid => output::line(&format!("  {}[\"{from}\"] -->|\"{label}\"| {}[\"{to}\"]", plain(from), plain(&to)))?,
+            Form::Mermaid => output::line(&format!(
+                "  {}[\"{from}\"] -->|\"{label}\"| {}[\"{to}\"]",
+                plain(from),
+                plain(&to)
+            ))?,
             Form::Dot => output::line(&format!("  {from:?} -> {to:?} [label={label:?}];"))?,
         }
     }

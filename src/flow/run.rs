@@ -10,7 +10,7 @@ use alkhub_core::{
     once::IdempotencyKey,
     registry::Entry,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,8 @@ pub(crate) struct Ran {
 
 /// One call that a wave makes.
 struct Planned<'a> {
+    /// Number of the step in the template.
+    number: usize,
     step: &'a Step,
     entry: Arc<Entry>,
     input: Value,
@@ -45,39 +47,24 @@ pub(crate) async fn run(cx: &Call, name: &str, template: &Template, input: &Valu
     let entries = allowed(cx, template)?;
     let mut done: HashMap<String, Option<Value>> = HashMap::new();
     while !left.is_empty() {
-        let ready = |number: &usize| template.steps[*number].waits_for().iter().all(|id| done.contains_key(*id));
-        let (wave, later): (Vec<usize>, Vec<usize>) = left.iter().partition(|number| ready(number));
-        let mut planned = Vec::new();
-        let mut ended: Vec<(&Step, Option<Vec<Value>>)> = Vec::new();
-        for number in wave {
-            let (step, entry) = (&template.steps[number], &entries[number]);
-            let scope = Scope { input, steps: &done, item: None };
-            let inputs = inputs(step, scope).map_err(|error| named(error, step))?;
-            ended.push((step, inputs.as_ref().map(|_| Vec::new())));
-            planned.extend(inputs.into_iter().flatten().enumerate().map(|(item, input)| Planned {
-                step,
-                entry: entry.clone(),
-                input,
-                item,
-            }));
+        let (wave, planned, later) = plan(template, &entries, &left, input, &done)?;
+        // Boxed one by one: the stream then holds no closure over what it borrows.
+        let mut calls = Vec::with_capacity(planned.len());
+        for planned in planned {
+            calls.push(called(cx, name, planned).boxed());
         }
-        let calls = planned.into_iter().map(|planned| async move {
-            let step = planned.step;
-            let output = tried(cx, name, planned).await.map_err(|error| named(error, step))?;
-            Ok::<_, CallError>((step, output))
-        });
-        let mut outputs = stream::iter(calls).buffered(PARALLEL);
-        while let Some((step, output)) = outputs.try_next().await? {
-            let place = ended.iter_mut().find(|(ended, _)| ended.id == step.id);
-            if let Some((_, Some(outputs))) = place {
-                outputs.push(output);
-            }
+        let mut outputs: Vec<(usize, Value)> = Vec::with_capacity(calls.len());
+        let mut answers = stream::iter(calls).buffered(PARALLEL);
+        while let Some(answer) = answers.try_next().await? {
+            outputs.push(answer);
         }
-        drop(outputs);
-        for (step, outputs) in ended {
-            let output = outputs.map(|mut outputs| match step.for_each {
-                Some(_) => Value::Array(outputs),
-                None => outputs.pop().unwrap_or_default(),
+        drop(answers);
+        for (number, runs) in wave {
+            let step = &template.steps[number];
+            let mut own = outputs.iter().filter(|(of, _)| *of == number).map(|(_, output)| output.clone());
+            let output = runs.then(|| match step.for_each {
+                Some(_) => own.collect(),
+                None => own.next().unwrap_or_default(),
             });
             done.insert(step.id.clone(), output);
         }
@@ -88,13 +75,49 @@ pub(crate) async fn run(cx: &Call, name: &str, template: &Template, input: &Valu
     Ok(Ran { output, skipped: skipped.map(|step| step.id.clone()).collect() })
 }
 
+/// The steps that are ready, each with whether it runs; their calls; the steps that still wait.
+type Wave<'a> = (Vec<(usize, bool)>, Vec<Planned<'a>>, Vec<usize>);
+
+fn plan<'a>(
+    template: &'a Template,
+    entries: &[Arc<Entry>],
+    left: &[usize],
+    input: &Value,
+    done: &HashMap<String, Option<Value>>,
+) -> Result<Wave<'a>, CallError> {
+    let (mut wave, mut planned, mut later) = (Vec::new(), Vec::new(), Vec::new());
+    for &number in left {
+        let step = &template.steps[number];
+        if !step.waits_for().iter().all(|id| done.contains_key(*id)) {
+            later.push(number);
+            continue;
+        }
+        let inputs =
+            inputs(step, Scope { input, steps: done, item: None }).map_err(|error| named(error, step))?;
+        wave.push((number, inputs.is_some()));
+        for (item, input) in inputs.into_iter().flatten().enumerate() {
+            planned.push(Planned { number, step, entry: entries[number].clone(), input, item });
+        }
+    }
+    Ok((wave, planned, later))
+}
+
+async fn called(cx: &Call, name: &str, planned: Planned<'_>) -> Result<(usize, Value), CallError> {
+    let (number, step) = (planned.number, planned.step);
+    let output = tried(cx, name, planned).await.map_err(|error| named(error, step))?;
+    Ok((number, output))
+}
+
 /// The operations of all steps, which the caller may call: nothing is begun that it may not end.
 fn allowed(cx: &Call, template: &Template) -> Result<Vec<Arc<Entry>>, CallError> {
     let find = |step: &Step| {
         let entry = cx.engine().find(&step.call, cx.identity())?;
         entry.access().check(entry.id(), cx.identity())?;
         if entry.kind() == Kind::Subscription {
-            return Err(CallError::bad_request(format!("{} is a subscription, which no step can call.", step.call)));
+            return Err(CallError::bad_request(format!(
+                "{} is a subscription, which no step can call.",
+                step.call
+            )));
         }
         Ok(entry)
     };
@@ -113,9 +136,9 @@ fn inputs(step: &Step, scope: Scope<'_>) -> Result<Option<Vec<Value>>, CallError
     }
     let Some(list) = &step.for_each else { return Ok(Some(vec![value(&step.input, scope)])) };
     match value(list, scope) {
-        Value::Array(items) if items.len() <= ITEMS => {
-            Ok(Some(items.iter().map(|item| value(&step.input, Scope { item: Some(item), ..scope })).collect()))
-        }
+        Value::Array(items) if items.len() <= ITEMS => Ok(Some(
+            items.iter().map(|item| value(&step.input, Scope { item: Some(item), ..scope })).collect(),
+        )),
         Value::Array(items) => Err(CallError::bad_request(format!(
             "`forEach` is bound to {} items, and {ITEMS} are the most.",
             items.len()
@@ -125,7 +148,7 @@ fn inputs(step: &Step, scope: Scope<'_>) -> Result<Option<Vec<Value>>, CallError
 }
 
 async fn tried(cx: &Call, name: &str, planned: Planned<'_>) -> Result<Value, CallError> {
-    let Planned { step, entry, input, item } = planned;
+    let Planned { step, entry, input, item, .. } = planned;
     let repeatable = entry.kind() == Kind::Query || entry.is_idempotent();
     let attempts = step.retry.filter(|_| repeatable).map_or(1, |retry| retry.attempts);
     let mut pause = Duration::from_millis(step.retry.map_or(0, |retry| retry.backoff_ms));
@@ -158,7 +181,8 @@ fn may_pass(error: &CallError) -> bool {
 
 /// The key of a step's call: of the caller's key where it gave one, so that a repeated run repeats no effect.
 fn key(cx: &Call, name: &str, step: &str, item: usize) -> Result<IdempotencyKey, CallError> {
-    let root = cx.idempotency_key().map_or_else(|| cx.request_id().to_string(), |key| key.as_str().to_owned());
+    let root =
+        cx.idempotency_key().map_or_else(|| cx.request_id().to_string(), |key| key.as_str().to_owned());
     let digest = Sha256::digest(json!([root, name, step, item]).to_string());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     IdempotencyKey::new(&format!("template-{hex}"))

@@ -17,7 +17,8 @@ async fn what_can_be_done_with_a_project() {
         assert!(!ids(&takes).contains(&"project.create"), "{takes}");
         let after = hub.get("/api/graph/successors?from=project.list&limit=200").await.ok();
         let items = after["items"].as_array().expect("items");
-        let get = items.iter().find(|edge| edge["operationId"] == "project.get").expect("project.get follows");
+        let get =
+            items.iter().find(|edge| edge["operationId"] == "project.get").expect("project.get follows");
         assert_eq!(get["compatible"], true);
         assert_eq!(get["bindings"][0]["input"], "/projectId");
         assert_eq!(get["bindings"][0]["output"], "/items/0/id");
@@ -42,7 +43,9 @@ async fn the_graph_shows_only_what_may_be_called() {
         let reader = hub.key(&["project:read"]).await;
         let takes = hub.get_as(&reader, "/api/graph/operations?type=Project&limit=200").await.ok();
         assert!(ids(&takes).contains(&"project.get") && !ids(&takes).contains(&"project.create"), "{takes}");
-        hub.get_as(&reader, "/api/graph/successors?from=project.create").await.problem(404, "OPERATION_NOT_FOUND");
+        hub.get_as(&reader, "/api/graph/successors?from=project.create")
+            .await
+            .problem(404, "OPERATION_NOT_FOUND");
         let path = hub.get_as(&reader, "/api/graph/path?from=url&to=project.get").await.ok();
         assert_eq!(path["found"], false, "{path}");
         let first = hub.get("/api/graph/operations?limit=1").await.ok();

@@ -8,7 +8,17 @@ const DEPTH: usize = 12;
 const NODES: usize = 2_000;
 /// Keywords that say what a value is.
 const KEPT: &[&str] = &[
-    "type", "enum", "const", "format", "nullable", "required", "properties", "items", "anyOf", "oneOf", "allOf",
+    "type",
+    "enum",
+    "const",
+    "format",
+    "nullable",
+    "required",
+    "properties",
+    "items",
+    "anyOf",
+    "oneOf",
+    "allOf",
 ];
 
 /// The schema with its references inlined and everything left out that says nothing of types. Recursion, and what is too

@@ -84,7 +84,9 @@ fn plain(given: &Value, taken: &Value, at: &str) -> Fit {
     let mut unknown = false;
     if let Some(wanted) = &wanted {
         let Some(offered) = types(given) else { return Fit::Unknown };
-        let fits = |kind: &String| wanted.contains(kind) || (kind == "integer" && wanted.iter().any(|k| k == "number"));
+        let fits = |kind: &String| {
+            wanted.contains(kind) || (kind == "integer" && wanted.iter().any(|k| k == "number"))
+        };
         if let Some(other) = offered.iter().find(|kind| !fits(kind)) {
             return no(at, format!("{} is taken, and {other} may be given", wanted.join(" or ")));
         }

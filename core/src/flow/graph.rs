@@ -43,7 +43,7 @@ pub struct Binding {
 }
 
 /// One operation that can follow.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Edge {
     /// The operation that follows.
     pub to: Arc<Entry>,
@@ -101,7 +101,8 @@ impl Graph {
                 continue;
             }
             let texts = (entry.input_schema().to_owned(), entry.output_schema().to_owned());
-            let profile = read.entry(texts).or_insert_with_key(|(input, output)| Arc::new(Profile::new(input, output)));
+            let profile =
+                read.entry(texts).or_insert_with_key(|(input, output)| Arc::new(Profile::new(input, output)));
             self.put_in(entry, profile.clone());
         }
         self.generation = Some(generation);
@@ -146,7 +147,10 @@ impl Graph {
     }
 
     /// Operations by id, after `after`, with what they take and give.
-    pub fn operations<'a>(&'a self, after: Option<&str>) -> impl Iterator<Item = (&'a Arc<Entry>, &'a Profile)> {
+    pub fn operations<'a>(
+        &'a self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a Arc<Entry>, &'a Profile)> {
         use std::ops::Bound;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.nodes.range::<str, _>((start, Bound::Unbounded)).map(|(_, node)| (&node.entry, &*node.profile))
@@ -181,7 +185,10 @@ impl Graph {
         match from {
             Place::Operation(id) => {
                 let gives = self.nodes.get(id).map(|node| &node.profile.gives[..]).unwrap_or_default();
-                gives.iter().map(|give| (give.pointer.clone(), give.anchor.clone(), Some(&give.shape))).collect()
+                gives
+                    .iter()
+                    .map(|give| (give.pointer.clone(), give.anchor.clone(), Some(&give.shape)))
+                    .collect()
             }
             Place::Type(name) => {
                 vec![(String::new(), name.to_owned(), None), ("/id".to_owned(), format!("{name}.id"), None)]
@@ -239,7 +246,12 @@ impl Graph {
     /// The shortest way, by inputs that have to be there if there is one; the first of equals by id. An operation that one
     /// begins with is the first step. `None` where there is no way.
     #[must_use]
-    pub fn path(&self, from: Place<'_>, to: Place<'_>, visible: impl Fn(&Entry) -> bool) -> Option<Vec<Edge>> {
+    pub fn path(
+        &self,
+        from: Place<'_>,
+        to: Place<'_>,
+        visible: impl Fn(&Entry) -> bool,
+    ) -> Option<Vec<Edge>> {
         self.search(from, to, true, &visible).or_else(|| self.search(from, to, false, &visible))
     }
 
@@ -296,9 +308,10 @@ impl Graph {
     fn reaches(&self, id: &str, to: Place<'_>) -> bool {
         match to {
             Place::Operation(wanted) => id == wanted,
-            Place::Type(name) => {
-                self.nodes.get(id).is_some_and(|node| node.profile.gives.iter().any(|give| give.anchor == name))
-            }
+            Place::Type(name) => self
+                .nodes
+                .get(id)
+                .is_some_and(|node| node.profile.gives.iter().any(|give| give.anchor == name)),
         }
     }
 

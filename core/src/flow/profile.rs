@@ -187,7 +187,8 @@ fn is_name(title: &str) -> bool {
 
 /// `Project.id` of `projectId` and `project_id`.
 fn of_name(name: &str) -> Option<String> {
-    let thing = name.strip_suffix("Id").or_else(|| name.strip_suffix("_id")).filter(|thing| !thing.is_empty())?;
+    let thing =
+        name.strip_suffix("Id").or_else(|| name.strip_suffix("_id")).filter(|thing| !thing.is_empty())?;
     let mut letters = thing.chars();
     let first = letters.next()?.to_ascii_uppercase();
     Some(format!("{first}{}.id", letters.as_str()))

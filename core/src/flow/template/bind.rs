@@ -53,12 +53,15 @@ pub fn sources<'a>(value: &'a Value, at: &str) -> Vec<(String, Reference<'a>)> {
         return vec![(at.to_owned(), reference)];
     }
     match value {
-        Value::Object(map) => {
-            map.iter().flat_map(|(name, part)| sources(part, &format!("{at}/{}", super::super::fit::escaped(name)))).collect()
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().flat_map(|(number, part)| sources(part, &format!("{at}/{number}"))).collect()
-        }
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, part)| sources(part, &format!("{at}/{}", super::super::fit::escaped(name))))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(number, part)| sources(part, &format!("{at}/{number}")))
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -107,8 +107,12 @@ impl Checker<'_> {
                 self.fault(&format!("{at}/after/{number}"), format!("there is no step {id}"));
             }
         }
-        if step.retry.is_some_and(|retry| !(1..=ATTEMPTS).contains(&retry.attempts) || retry.backoff_ms > 60_000) {
-            let message = format!("a step is tried 1 to {ATTEMPTS} times, with at most 60000 ms before the second");
+        if step
+            .retry
+            .is_some_and(|retry| !(1..=ATTEMPTS).contains(&retry.attempts) || retry.backoff_ms > 60_000)
+        {
+            let message =
+                format!("a step is tried 1 to {ATTEMPTS} times, with at most 60000 ms before the second");
             self.fault(&format!("{at}/retry"), message);
         }
         if step.timeout_ms == Some(0) {
@@ -118,7 +122,10 @@ impl Checker<'_> {
             let Some(part) = part else { continue };
             let pointer = format!("{at}/{name}");
             if reference(part).is_none() {
-                self.fault(&pointer, "is a binding, such as {\"$from\": \"input\", \"pointer\": \"/items\"}".to_owned());
+                self.fault(
+                    &pointer,
+                    "is a binding, such as {\"$from\": \"input\", \"pointer\": \"/items\"}".to_owned(),
+                );
             }
             self.bindings(part, &pointer, false);
         }
@@ -143,7 +150,10 @@ impl Checker<'_> {
             }
             match reference.source {
                 Ok(Source::Item) if !items => {
-                    self.fault(&pointer, "`item` is known only in the input of a step with `forEach`".to_owned());
+                    self.fault(
+                        &pointer,
+                        "`item` is known only in the input of a step with `forEach`".to_owned(),
+                    );
                 }
                 Ok(Source::Step(id)) if !self.ids.contains_key(id) => {
                     self.fault(&pointer, format!("there is no step {id}"));
