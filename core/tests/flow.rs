@@ -185,7 +185,7 @@ fn faults_of_templates_are_found() {
         ["/steps"]
     );
     assert_eq!(
-        faults(json!({ "steps": [bound("a", "input", ""), bound("b", "steps.a", "")] })),
+        faults(json!({ "steps": [bound("a", "input", "/x"), bound("b", "steps.a", "")] })),
         ["/steps/1/input/thingId"]
     );
     assert_eq!(faults(json!({ "steps": [bound("a", "item", "")] })), ["/steps/0/input/thingId"]);
