@@ -301,6 +301,51 @@ export type FileEntry = {
   "target"?: string;
 };
 
+/** An input that an output feeds. */
+export type GraphBinding = {
+  /** JSON Pointer into the input of the operation. */
+  "input": string;
+  /** JSON Pointer into the output of the one before; of a list, to its first item. */
+  "output": string;
+  /** Whether the input has to be there. */
+  "required": boolean;
+  /** By what they meet: a type, `Type.id`, or a format. */
+  "type": string;
+};
+
+/** Operations of which each leads to every other. */
+export type GraphCycle = {
+  /** Their ids, of a large set the first 100. */
+  "operations": string[];
+  "size": number;
+};
+
+/** An operation that can follow. */
+export type GraphEdge = {
+  "bindings": GraphBinding[];
+  /** Whether all that it requires is given. */
+  "compatible": boolean;
+  /** The first input that has to come from elsewhere, with its JSON Pointer. */
+  "detail"?: string;
+  "operationId": string;
+  "title": string;
+  "type": "query" | "mutation" | "subscription";
+};
+
+/** An operation with the types that connect it with others. */
+export type GraphNode = {
+  /** Names of types and formats in its output. */
+  "gives": string[];
+  "operationId": string;
+  /** Names of types and formats that its input takes, or an id of. */
+  "takes": string[];
+  "title": string;
+  "type": "query" | "mutation" | "subscription";
+};
+
+/** An operation's id, or the name of a type or format such as `Project` or `uri`. */
+export type GraphPlace = string;
+
 /** HttpRoute */
 export type HttpRoute = {
   "method": string;
@@ -637,6 +682,56 @@ export type Target = {
 /** Targets */
 export type Targets = Target[];
 
+/** A call template. */
+export type Template = {
+  "createdAt": string;
+  "definition": TemplateDefinition;
+  "description": string;
+  "name": TemplateName;
+  /** Id of the key that made it. */
+  "owner"?: string;
+  /** Whether others see and run it, each with its own rights. */
+  "shared": boolean;
+};
+
+/** A declared chain or graph of calls. */
+export type TemplateDefinition = {
+  /** JSON Schema of what a run takes. */
+  "input"?: unknown;
+  /** What a run gives, with bindings in it. */
+  "output"?: unknown;
+  "steps": TemplateStep[];
+};
+
+/** Small letters, digits and dashes. */
+export type TemplateName = string;
+
+/** How a step is tried again after UNAVAILABLE, RATE_LIMITED or TIMEOUT. A mutation is tried again only if it is declared idempotent. */
+export type TemplateRetry = {
+  /** Tries altogether. */
+  "attempts": number;
+  /** Pause before the second try; it doubles with each further one. 200 unless given. */
+  "backoffMs"?: number;
+};
+
+/** One call. */
+export type TemplateStep = {
+  /** Steps that have to end before, beside those that bindings name. */
+  "after"?: string[];
+  /** Id of the operation. */
+  "call": string;
+  /** A binding to a list of at most 1000 items, for each of which the operation is called; the step gives the list of outputs. */
+  "forEach"?: unknown;
+  "id": string;
+  /** Its input, in which `{"$from": "steps.fetch", "pointer": "/url"}` stands for what another step gave; `input` and `item` are sources, too. */
+  "input"?: unknown;
+  "retry"?: TemplateRetry;
+  /** Longest time of one try. */
+  "timeoutMs"?: number;
+  /** A binding; where it gives null, false, zero or what is empty, the step is left out, and with it those that take from it. */
+  "when"?: unknown;
+};
+
 /** What one request has used. */
 export type Usage = {
   "at": string;
@@ -953,6 +1048,68 @@ export interface HubOperations {
     };
     output: Event;
     errors: "EVENTS_EXPIRED" | "EVENTS_BEHIND";
+  };
+  /** Lists sets of operations of which each leads to every other by inputs that they require, the largest first. */
+  "graph.cycles": {
+    type: "query";
+    input: {
+      /** How many sets at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "cycles": GraphCycle[];
+    };
+    errors: never;
+  };
+  /** Lists the operations that the caller may call with the types that they take and give, by id. What takes or gives a type is what can be done with it. */
+  "graph.operations": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+      /** With `type`: only those that take it, or only those that give it. */
+      "role"?: "takes" | "gives";
+      /** Only operations with this type or format, such as `Project` or `uri`. */
+      "type"?: string;
+    };
+    output: {
+      "items": GraphNode[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Finds the shortest chain of operations from an operation or a type to another, such as from `uri` to `Project`, with what feeds what. */
+  "graph.path": {
+    type: "query";
+    input: {
+      "from": GraphPlace;
+      "to": GraphPlace;
+    };
+    output: {
+      "found": boolean;
+      "steps": GraphEdge[];
+    };
+    errors: never;
+  };
+  /** Lists operations whose input something feeds that an operation gives, or that is of a type, by id, with what feeds what. */
+  "graph.successors": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      "from": GraphPlace;
+      /** How many items at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "items": GraphEdge[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
   };
   /** Calls up to 100 operations side by side and answers with their results in the order asked. One that fails does not fail the others. */
   "hub.batch": {
@@ -1805,6 +1962,69 @@ export interface HubOperations {
       "nextCursor"?: string;
     };
     errors: never;
+  };
+  /** Stores a chain or graph of calls after a check of its steps, bindings and types. Faults are reported with JSON Pointers into the definition. */
+  "template.create": {
+    type: "mutation";
+    input: {
+      "definition": TemplateDefinition;
+      "description"?: string;
+      "name": TemplateName;
+      /** Whether others see and run it, each with its own rights. */
+      "shared"?: boolean;
+    };
+    output: Template;
+    errors: "TEMPLATE_EXISTS";
+  };
+  /** Deletes a call template, which its owner or an administrator may. Answers with what it was. */
+  "template.delete": {
+    type: "mutation";
+    input: {
+      "name": TemplateName;
+    };
+    output: Template;
+    errors: "TEMPLATE_NOT_FOUND";
+  };
+  /** Shows one call template. */
+  "template.get": {
+    type: "query";
+    input: {
+      "name": TemplateName;
+    };
+    output: Template;
+    errors: "TEMPLATE_NOT_FOUND";
+  };
+  /** Lists the caller's templates and shared ones, by name. */
+  "template.list": {
+    type: "query";
+    input: {
+      /** The `nextCursor` of the page before; absent for the first page. */
+      "cursor"?: string;
+      /** How many items at the most. */
+      "limit"?: number;
+    };
+    output: {
+      "items": Template[];
+      /** Where the next page begins; absent on the last page. */
+      "nextCursor"?: string;
+    };
+    errors: never;
+  };
+  /** Calls the operations of a template as the caller, those that wait for nothing beside each other. Before the first call it is checked that the caller may make all of them. An error names its step. Under an idempotency key the steps have keys derived from it, so that a repeated run does not repeat the effects of mutations that honour keys. */
+  "template.run": {
+    type: "mutation";
+    input: {
+      /** As the template's input schema says. */
+      "input"?: unknown;
+      "name": TemplateName;
+    };
+    output: {
+      /** As the template says. */
+      "output": unknown;
+      /** Steps that were left out. */
+      "skipped": string[];
+    };
+    errors: "TEMPLATE_NOT_FOUND";
   };
   /** Lists what requests to language models have used, newest first. */
   "usage.list": {

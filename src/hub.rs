@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use alkhub_core::flow::Graph;
+use parking_lot::RwLock;
+
 use crate::{
     bus::Bus,
     calls::Calls,
@@ -54,6 +57,8 @@ pub struct Hub {
     pub started_ms: u64,
     /// Search index, made at the first search.
     pub(crate) index: OnceLock<Arc<Index>>,
+    /// The operation graph, made when first asked for.
+    pub(crate) graph: Arc<RwLock<Graph>>,
 }
 
 /// The parts that a hub is made of, beside what it makes itself.
@@ -130,6 +135,7 @@ impl Hub {
             others,
             started_ms,
             index: OnceLock::new(),
+            graph: Arc::default(),
         }
     }
 }

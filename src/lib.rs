@@ -10,6 +10,7 @@ mod convert_calls;
 mod convert_llm;
 pub mod crypto;
 pub mod events;
+mod flow;
 pub mod hub;
 pub mod idempotency;
 pub mod imports;

@@ -6,6 +6,7 @@ pub mod call;
 pub mod engine;
 pub mod envelope;
 pub mod error;
+pub mod flow;
 pub mod identity;
 pub mod import;
 pub mod lineage;

@@ -61,6 +61,8 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     WEB_UNREADABLE,
     WEB_SEARCH_NOT_CONFIGURED,
     CALL_NOT_FOUND,
+    TEMPLATE_EXISTS,
+    TEMPLATE_NOT_FOUND,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -591,6 +593,26 @@ pub const CALL_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::
     details: None,
 };
 
+/// Another call template has this name.
+pub const TEMPLATE_EXISTS: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "TEMPLATE_EXISTS",
+    status: 409u16,
+    description: "Another call template has this name.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
+/// The caller has no call template of this name, and no shared one has it.
+pub const TEMPLATE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "TEMPLATE_NOT_FOUND",
+    status: 404u16,
+    description: "The caller has no call template of this name, and no shared one has it.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
 /// The type `BudgetExceeded`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct BudgetExceeded {
@@ -847,6 +869,20 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `TemplateExists`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateExists {
+    /// The property `name`.
+    pub name: String,
+}
+
+/// The type `TemplateNotFound`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateNotFound {
+    /// The property `name`.
+    pub name: String,
 }
 
 /// The type `ToolChanged`.

@@ -10,6 +10,7 @@ pub mod call;
 pub mod event;
 pub mod fs;
 pub mod git;
+pub mod graph;
 pub mod hub;
 pub mod key;
 pub mod llm;
@@ -21,6 +22,7 @@ pub mod project;
 pub mod provider;
 pub mod shell;
 pub mod spoke;
+pub mod template;
 pub mod usage;
 pub mod web;
 pub mod worktree;
@@ -41,6 +43,10 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::event::list::DESCRIPTOR,
     &self::event::publish::DESCRIPTOR,
     &self::event::watch::DESCRIPTOR,
+    &self::graph::cycles::DESCRIPTOR,
+    &self::graph::operations::DESCRIPTOR,
+    &self::graph::path::DESCRIPTOR,
+    &self::graph::successors::DESCRIPTOR,
     &self::hub::batch::DESCRIPTOR,
     &self::hub::call::DESCRIPTOR,
     &self::hub::heartbeat::DESCRIPTOR,
@@ -97,6 +103,11 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::spoke::disconnect::DESCRIPTOR,
     &self::spoke::get::DESCRIPTOR,
     &self::spoke::list::DESCRIPTOR,
+    &self::template::create::DESCRIPTOR,
+    &self::template::delete::DESCRIPTOR,
+    &self::template::get::DESCRIPTOR,
+    &self::template::list::DESCRIPTOR,
+    &self::template::run::DESCRIPTOR,
     &self::usage::list::DESCRIPTOR,
     &self::usage::summary::DESCRIPTOR,
     &self::web::fetch::DESCRIPTOR,
@@ -120,6 +131,10 @@ where
     H: ::alkhub_core::Handle<self::event::List>,
     H: ::alkhub_core::Handle<self::event::Publish>,
     H: ::alkhub_core::Subscribe<self::event::Watch>,
+    H: ::alkhub_core::Handle<self::graph::Cycles>,
+    H: ::alkhub_core::Handle<self::graph::Operations>,
+    H: ::alkhub_core::Handle<self::graph::Path>,
+    H: ::alkhub_core::Handle<self::graph::Successors>,
     H: ::alkhub_core::Handle<self::hub::Batch>,
     H: ::alkhub_core::Handle<self::hub::Call>,
     H: ::alkhub_core::Handle<self::hub::Heartbeat>,
@@ -176,6 +191,11 @@ where
     H: ::alkhub_core::Handle<self::spoke::Disconnect>,
     H: ::alkhub_core::Handle<self::spoke::Get>,
     H: ::alkhub_core::Handle<self::spoke::List>,
+    H: ::alkhub_core::Handle<self::template::Create>,
+    H: ::alkhub_core::Handle<self::template::Delete>,
+    H: ::alkhub_core::Handle<self::template::Get>,
+    H: ::alkhub_core::Handle<self::template::List>,
+    H: ::alkhub_core::Handle<self::template::Run>,
     H: ::alkhub_core::Handle<self::usage::List>,
     H: ::alkhub_core::Handle<self::usage::Summary>,
     H: ::alkhub_core::Handle<self::web::Fetch>,
@@ -195,6 +215,10 @@ where
     registry.add_handler::<self::event::List, H>(hub);
     registry.add_handler::<self::event::Publish, H>(hub);
     registry.add_subscriber::<self::event::Watch, H>(hub);
+    registry.add_handler::<self::graph::Cycles, H>(hub);
+    registry.add_handler::<self::graph::Operations, H>(hub);
+    registry.add_handler::<self::graph::Path, H>(hub);
+    registry.add_handler::<self::graph::Successors, H>(hub);
     registry.add_handler::<self::hub::Batch, H>(hub);
     registry.add_handler::<self::hub::Call, H>(hub);
     registry.add_handler::<self::hub::Heartbeat, H>(hub);
@@ -251,6 +275,11 @@ where
     registry.add_handler::<self::spoke::Disconnect, H>(hub);
     registry.add_handler::<self::spoke::Get, H>(hub);
     registry.add_handler::<self::spoke::List, H>(hub);
+    registry.add_handler::<self::template::Create, H>(hub);
+    registry.add_handler::<self::template::Delete, H>(hub);
+    registry.add_handler::<self::template::Get, H>(hub);
+    registry.add_handler::<self::template::List, H>(hub);
+    registry.add_handler::<self::template::Run, H>(hub);
     registry.add_handler::<self::usage::List, H>(hub);
     registry.add_handler::<self::usage::Summary, H>(hub);
     registry.add_handler::<self::web::Fetch, H>(hub);
@@ -354,6 +383,13 @@ macro_rules! handlers {
             mod publish;
             mod watch;
         }
+        #[doc = "Handlers of the namespace `graph`."]
+        pub mod graph {
+            mod cycles;
+            mod operations;
+            mod path;
+            mod successors;
+        }
         #[doc = "Handlers of the namespace `hub`."]
         pub mod hub {
             mod batch;
@@ -439,6 +475,14 @@ macro_rules! handlers {
             mod disconnect;
             mod get;
             mod list;
+        }
+        #[doc = "Handlers of the namespace `template`."]
+        pub mod template {
+            mod create;
+            mod delete;
+            mod get;
+            mod list;
+            mod run;
         }
         #[doc = "Handlers of the namespace `usage`."]
         pub mod usage {

@@ -30,6 +30,9 @@ pub type EventPattern = String;
 /// The type `EventReference`.
 pub type EventReference = String;
 
+/// An operation's id, or the name of a type or format such as `Project` or `uri`.
+pub type GraphPlace = String;
+
 /// Headers of every request, sealed and never shown: name to value.
 pub type McpHeaders = ::std::collections::BTreeMap<String, String>;
 
@@ -68,6 +71,9 @@ pub type ServiceName = String;
 
 /// The type `Targets`.
 pub type Targets = Vec<crate::shared::Target>;
+
+/// Small letters, digits and dashes.
+pub type TemplateName = String;
 
 /// The type `AccessControl`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -992,6 +998,136 @@ impl ::std::fmt::Display for FileEntryKind {
     }
 }
 
+/// An input that an output feeds.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct GraphBinding {
+    /// JSON Pointer into the input of the operation.
+    pub input: String,
+    /// JSON Pointer into the output of the one before; of a list, to its first item.
+    pub output: String,
+    /// Whether the input has to be there.
+    pub required: bool,
+    /// By what they meet: a type, `Type.id`, or a format.
+    #[serde(rename = "type")]
+    pub type_: String,
+}
+
+/// Operations of which each leads to every other.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct GraphCycle {
+    /// Their ids, of a large set the first 100.
+    pub operations: Vec<String>,
+    /// The property `size`.
+    pub size: i64,
+}
+
+/// An operation that can follow.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct GraphEdge {
+    /// The property `bindings`.
+    pub bindings: Vec<crate::shared::GraphBinding>,
+    /// Whether all that it requires is given.
+    pub compatible: bool,
+    /// The first input that has to come from elsewhere, with its JSON Pointer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// The property `title`.
+    pub title: String,
+    /// The property `type`.
+    #[serde(rename = "type")]
+    pub type_: GraphEdgeType,
+}
+
+/// The type `GraphEdgeType`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum GraphEdgeType {
+    /// `query`
+    #[serde(rename = "query")]
+    Query,
+    /// `mutation`
+    #[serde(rename = "mutation")]
+    Mutation,
+    /// `subscription`
+    #[serde(rename = "subscription")]
+    Subscription,
+}
+
+impl ::std::fmt::Display for GraphEdgeType {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Query => f.write_str("query"),
+            Self::Mutation => f.write_str("mutation"),
+            Self::Subscription => f.write_str("subscription"),
+        }
+    }
+}
+
+/// An operation with the types that connect it with others.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct GraphNode {
+    /// Names of types and formats in its output.
+    pub gives: Vec<String>,
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// Names of types and formats that its input takes, or an id of.
+    pub takes: Vec<String>,
+    /// The property `title`.
+    pub title: String,
+    /// The property `type`.
+    #[serde(rename = "type")]
+    pub type_: GraphNodeType,
+}
+
+/// The type `GraphNodeType`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum GraphNodeType {
+    /// `query`
+    #[serde(rename = "query")]
+    Query,
+    /// `mutation`
+    #[serde(rename = "mutation")]
+    Mutation,
+    /// `subscription`
+    #[serde(rename = "subscription")]
+    Subscription,
+}
+
+impl ::std::fmt::Display for GraphNodeType {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Query => f.write_str("query"),
+            Self::Mutation => f.write_str("mutation"),
+            Self::Subscription => f.write_str("subscription"),
+        }
+    }
+}
+
 /// The type `HttpRoute`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct HttpRoute {
@@ -1893,6 +2029,75 @@ pub struct Target {
     /// Share of the requests among targets of the same order; 1 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<i64>,
+}
+
+/// A call template.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct Template {
+    /// The property `createdAt`.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// The property `definition`.
+    pub definition: crate::shared::TemplateDefinition,
+    /// The property `description`.
+    pub description: String,
+    /// The property `name`.
+    pub name: String,
+    /// Id of the key that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether others see and run it, each with its own rights.
+    pub shared: bool,
+}
+
+/// A declared chain or graph of calls.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateDefinition {
+    /// JSON Schema of what a run takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<::serde_json::Value>,
+    /// What a run gives, with bindings in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<::serde_json::Value>,
+    /// The property `steps`.
+    pub steps: Vec<crate::shared::TemplateStep>,
+}
+
+/// How a step is tried again after UNAVAILABLE, RATE_LIMITED or TIMEOUT. A mutation is tried again only if it is declared idempotent.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateRetry {
+    /// Tries altogether.
+    pub attempts: i64,
+    /// Pause before the second try; it doubles with each further one. 200 unless given.
+    #[serde(rename = "backoffMs", default, skip_serializing_if = "Option::is_none")]
+    pub backoff_ms: Option<i64>,
+}
+
+/// One call.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateStep {
+    /// Steps that have to end before, beside those that bindings name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<String>>,
+    /// Id of the operation.
+    pub call: String,
+    /// A binding to a list of at most 1000 items, for each of which the operation is called; the step gives the list of outputs.
+    #[serde(rename = "forEach", default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<::serde_json::Value>,
+    /// The property `id`.
+    pub id: String,
+    /// Its input, in which `{"$from": "steps.fetch", "pointer": "/url"}` stands for what another step gave; `input` and `item` are sources, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<::serde_json::Value>,
+    /// The property `retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<crate::shared::TemplateRetry>,
+    /// Longest time of one try.
+    #[serde(rename = "timeoutMs", default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<i64>,
+    /// A binding; where it gives null, false, zero or what is empty, the step is left out, and with it those that take from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<::serde_json::Value>,
 }
 
 /// What one request has used.

@@ -12,6 +12,7 @@ mod m20261125_000009_services;
 mod m20261125_000010_events_published;
 mod m20261125_000011_llm;
 mod m20261126_000012_calls;
+mod m20261126_000014_templates;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000010_events_published::Migration),
             Box::new(m20261125_000011_llm::Migration),
             Box::new(m20261126_000012_calls::Migration),
+            Box::new(m20261126_000014_templates::Migration),
         ]
     }
 }

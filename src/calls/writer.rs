@@ -180,10 +180,13 @@ pub(super) async fn run(calls: Calls, stop: CancellationToken) {
     inner.queue.flushed.notify_waiters();
 }
 
+/// What cuts secrets out of the input and out of the output of an operation.
+type Cutters = Arc<(Cutter, Cutter)>;
+
 struct Writer<'a> {
     inner: &'a Inner,
     /// By the address of what they are of, which they keep from being another's.
-    cutters: HashMap<usize, (Arc<Entry>, Arc<(Cutter, Cutter)>)>,
+    cutters: HashMap<usize, (Arc<Entry>, Cutters)>,
     /// Records of calls that have ended or run for long, in their order.
     backlog: Vec<Record>,
 }

@@ -105,6 +105,8 @@ pub(super) enum Command {
     Calls(super::calls::CallsArgs),
     /// Show what has happened, or follow what happens
     Events(super::events::EventsArgs),
+    /// Show which operations can follow each other
+    Graph(super::graph::GraphArgs),
     /// Talk with a language model through a running hub, or test its provider
     Llm(super::llm::LlmArgs),
     /// Manage API keys
@@ -130,6 +132,7 @@ impl Command {
             Self::Call(args) => args.format.json,
             Self::Calls(args) => args.format.json,
             Self::Events(args) => args.format.json,
+            Self::Graph(args) => args.format.json,
             Self::Llm(args) => args.format.json,
             Self::Keys(args) => args.format.json,
             Self::Migrate(args) => args.format.json,

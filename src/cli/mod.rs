@@ -10,6 +10,7 @@ mod dev;
 mod doctor;
 mod events;
 mod exit;
+mod graph;
 mod keys;
 mod llm;
 mod mcp;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> End {
         Some(Command::Call(args)) => block_on(call::run(args)),
         Some(Command::Calls(args)) => block_on(calls::run(args)),
         Some(Command::Events(args)) => block_on(events::run(args)),
+        Some(Command::Graph(args)) => block_on(graph::run(args)),
         Some(Command::Llm(args)) => block_on(llm::run(args)),
         Some(Command::Spoke(args)) => spoke::run(args),
         Some(Command::Dev(args)) => dev::run(&global, &args),

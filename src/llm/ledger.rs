@@ -200,13 +200,16 @@ struct Writer {
     jobs: mpsc::WeakUnboundedSender<Job>,
 }
 
+/// Who waits for a grant.
+type Asker = oneshot::Sender<Result<Grant, CallError>>;
+
 /// What is to be written next.
 #[derive(Default)]
 struct Batch {
     settlements: Vec<Settlement>,
     back: Vec<Back>,
     wanted: Vec<Wanted>,
-    tell: Vec<(String, Option<oneshot::Sender<Result<Grant, CallError>>>)>,
+    tell: Vec<(String, Option<Asker>)>,
 }
 
 impl Batch {

@@ -290,10 +290,10 @@ impl Llm {
         let route = translate::Route { from, to, compatible: candidate.provider.kind == Kind::Compatible };
         let mut request: Value = serde_json::from_slice(&exchange.body)
             .map_err(|error| Refused::new("", format!("The body is not JSON: {error}.")))?;
-        if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind)) {
-            if let Some(request) = request.as_object_mut() {
-                request.insert(field.to_owned(), bound.into());
-            }
+        if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind))
+            && let Some(request) = request.as_object_mut()
+        {
+            request.insert(field.to_owned(), bound.into());
         }
         let (request, echo) = route.request(request, &candidate.model, self.inner.settings.max_tokens)?;
         let context = translate::Context {

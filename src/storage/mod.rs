@@ -21,6 +21,7 @@ mod receipt;
 pub mod retention;
 pub mod services;
 pub mod spoke_homes;
+pub mod templates;
 pub mod time;
 
 pub use connect::{Database, Settings};

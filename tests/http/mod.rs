@@ -6,6 +6,7 @@ mod document;
 mod errors;
 mod events;
 mod gateway;
+mod graph;
 mod keys;
 mod lifecycle;
 mod limits;

@@ -232,7 +232,7 @@ async fn watch(client: &Client, id: &str, diagram: Form, json: bool) -> End {
             while let Some(item) = items.next().await {
                 let change: Value = serde_json::from_str(item?.get())
                     .map_err(|error| Failure::failed(format!("the hub sent no change: {error}")))?;
-                cursor = change["cursor"].as_str().map(str::to_owned).or(cursor.take());
+                cursor = change["cursor"].as_str().map(str::to_owned).or_else(|| cursor.take());
                 if json {
                     output::value(&change, false)?;
                     continue;
@@ -247,8 +247,9 @@ async fn watch(client: &Client, id: &str, diagram: Form, json: bool) -> End {
                     output::text(&format!("{}{text}", draw::back(lines)))?;
                     lines = text.lines().count();
                 } else if diagram == Form::Text {
-                    let id =
-                        change["added"]["requestId"].as_str().or(change["changed"]["requestId"].as_str());
+                    let id = change["added"]["requestId"]
+                        .as_str()
+                        .or_else(|| change["changed"]["requestId"].as_str());
                     if let Some(call) = id.and_then(|id| tree.get(id)) {
                         output::line(&draw::line(call, false))?;
                     }

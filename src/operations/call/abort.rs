@@ -42,7 +42,7 @@ impl Handle<Abort> for Hub {
             true => None,
             false => self.calls.recorded(id).await?.filter(|row| convert::may_see(cx, row)),
         };
-        let row = row.ok_or_else(|| Error::CallNotFound)?;
+        let row = row.ok_or(Error::CallNotFound)?;
         let state = status(&row.status)?;
         let finished = !matches!(state, CallStatus::Pending | CallStatus::Running);
         Ok(Output { request_id, state, finished, reached: Vec::new(), unreached })

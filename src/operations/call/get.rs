@@ -9,7 +9,7 @@ impl Handle<Get> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
         let id = convert::request_id(&input.request_id)?;
         let row = self.calls.recorded(id).await?.filter(|row| convert::may_see(cx, row));
-        let row = row.ok_or_else(|| Error::CallNotFound)?;
+        let row = row.ok_or(Error::CallNotFound)?;
         let (input, mut output, enveloped) = calls::body(&self.database, id).await?;
         if enveloped {
             output = output.unwrapped();

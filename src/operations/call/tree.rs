@@ -9,7 +9,7 @@ impl Handle<Tree> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
         let id = convert::request_id(&input.request_id)?;
         let top = self.calls.recorded(id).await?.filter(|row| convert::may_see(cx, row));
-        let top = top.ok_or_else(|| Error::CallNotFound)?;
+        let top = top.ok_or(Error::CallNotFound)?;
         let most = usize::try_from(input.limit).unwrap_or(1);
         let below = calls::tree(&self.database, &top, most as u64).await?;
         let complete = below.len() < most;

@@ -18,3 +18,4 @@ pub(super) mod nodes;
 pub(super) mod projects;
 pub(super) mod services;
 pub(super) mod spoke_homes;
+pub(super) mod templates;

@@ -1,0 +1,229 @@
+//! What can be wrong with a template before it runs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::{
+    ATTEMPTS, STEPS, Step, Template,
+    bind::{Reference, Source, reference, sources},
+};
+use crate::{
+    Fault,
+    flow::{Fit, close, fit},
+};
+
+/// Closed schemas of an operation's input and output.
+#[derive(Clone, Debug)]
+pub struct Schemas {
+    /// Of the input.
+    pub input: Value,
+    /// Of the output.
+    pub output: Value,
+}
+
+/// All that is wrong, each with a JSON Pointer into the template. `find` gives the schemas of an operation.
+#[must_use]
+pub fn check(template: &Template, find: impl Fn(&str) -> Option<Schemas>) -> Vec<Fault> {
+    let mut checker = Checker {
+        ids: template.steps.iter().map(|step| (step.id.as_str(), step)).collect(),
+        schemas: template.steps.iter().map(|step| (step.id.as_str(), find(&step.call))).collect(),
+        input: close(&template.input, &template.input),
+        faults: Vec::new(),
+    };
+    if template.steps.is_empty() || template.steps.len() > STEPS {
+        checker.fault("/steps", format!("a template has 1 to {STEPS} steps"));
+    }
+    let mut seen = BTreeSet::new();
+    for (number, step) in template.steps.iter().enumerate() {
+        let at = format!("/steps/{number}");
+        if !seen.insert(&step.id) {
+            checker.fault(&format!("{at}/id"), format!("another step is called {}", step.id));
+        }
+        checker.step(step, &at);
+    }
+    checker.bindings(&template.output, "/output", false);
+    if checker.faults.is_empty()
+        && let Err(left) = order(template)
+    {
+        let names = left.join(", ");
+        checker.fault("/steps", format!("these steps wait for each other: {names}"));
+    }
+    checker.faults
+}
+
+/// Numbers of the steps, each after those that it waits for, otherwise as they are written.
+///
+/// # Errors
+/// The steps that wait for each other.
+pub fn order(template: &Template) -> Result<Vec<usize>, Vec<String>> {
+    let mut left: Vec<usize> = (0..template.steps.len()).collect();
+    let (mut done, mut ordered) = (BTreeSet::new(), Vec::new());
+    while !left.is_empty() {
+        let ready = |number: &usize| template.steps[*number].waits_for().iter().all(|id| done.contains(*id));
+        let Some(place) = left.iter().position(ready) else {
+            return Err(left.iter().map(|number| template.steps[*number].id.clone()).collect());
+        };
+        let number = left.remove(place);
+        done.insert(template.steps[number].id.as_str());
+        ordered.push(number);
+    }
+    Ok(ordered)
+}
+
+impl Step {
+    /// The steps that have to end before this one.
+    #[must_use]
+    pub fn waits_for(&self) -> BTreeSet<&str> {
+        let parts = [Some(&self.input), self.when.as_ref(), self.for_each.as_ref()];
+        let named = parts.into_iter().flatten().flat_map(|part| sources(part, ""));
+        let named = named.filter_map(|(_, reference)| match reference.source {
+            Ok(Source::Step(id)) => Some(id),
+            _ => None,
+        });
+        named.chain(self.after.iter().map(String::as_str)).collect()
+    }
+}
+
+struct Checker<'a> {
+    ids: BTreeMap<&'a str, &'a Step>,
+    schemas: HashMap<&'a str, Option<Schemas>>,
+    input: Value,
+    faults: Vec<Fault>,
+}
+
+impl Checker<'_> {
+    fn fault(&mut self, pointer: &str, message: String) {
+        self.faults.push(Fault { pointer: pointer.to_owned(), message, keyword: None });
+    }
+
+    fn step(&mut self, step: &Step, at: &str) {
+        let named = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        if step.id.is_empty() || step.id.len() > 64 || !step.id.chars().all(named) {
+            self.fault(&format!("{at}/id"), "an id has 1 to 64 letters, digits, - or _".to_owned());
+        }
+        for (number, id) in step.after.iter().enumerate() {
+            if !self.ids.contains_key(id.as_str()) {
+                self.fault(&format!("{at}/after/{number}"), format!("there is no step {id}"));
+            }
+        }
+        if step
+            .retry
+            .is_some_and(|retry| !(1..=ATTEMPTS).contains(&retry.attempts) || retry.backoff_ms > 60_000)
+        {
+            let message =
+                format!("a step is tried 1 to {ATTEMPTS} times, with at most 60000 ms before the second");
+            self.fault(&format!("{at}/retry"), message);
+        }
+        if step.timeout_ms == Some(0) {
+            self.fault(&format!("{at}/timeoutMs"), "a try takes at least 1 ms".to_owned());
+        }
+        for (name, part) in [("when", &step.when), ("forEach", &step.for_each)] {
+            let Some(part) = part else { continue };
+            let pointer = format!("{at}/{name}");
+            if reference(part).is_none() {
+                self.fault(
+                    &pointer,
+                    "is a binding, such as {\"$from\": \"input\", \"pointer\": \"/items\"}".to_owned(),
+                );
+            }
+            self.bindings(part, &pointer, false);
+        }
+        if let Some(list) = step.for_each.as_ref().and_then(reference)
+            && let Some(given) = self.given(&list, None)
+            && let Fit::No(mismatch) = fit(&given, &serde_json::json!({ "type": "array" }))
+        {
+            self.fault(&format!("{at}/forEach"), mismatch.to_string());
+        }
+        self.bindings(&step.input, &format!("{at}/input"), step.for_each.is_some());
+        match self.schemas.get(step.id.as_str()).cloned().flatten() {
+            Some(schemas) => self.types(step, &schemas.input, &format!("{at}/input")),
+            None => self.fault(&format!("{at}/call"), format!("there is no operation {}", step.call)),
+        }
+    }
+
+    fn bindings(&mut self, value: &Value, at: &str, items: bool) {
+        for (pointer, reference) in sources(value, at) {
+            if reference.malformed {
+                let right = "has `$from`, and beside it only a JSON Pointer `pointer` and a `default`";
+                self.fault(&pointer, format!("a binding {right}"));
+            }
+            match reference.source {
+                Ok(Source::Item) if !items => {
+                    self.fault(
+                        &pointer,
+                        "`item` is known only in the input of a step with `forEach`".to_owned(),
+                    );
+                }
+                Ok(Source::Step(id)) if !self.ids.contains_key(id) => {
+                    self.fault(&pointer, format!("there is no step {id}"));
+                }
+                Err(text) => {
+                    let right = "a binding takes from `input`, `item` or `steps.<id>`";
+                    self.fault(&pointer, format!("{right}, not from `{text}`"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Compares what is bound with what the operation takes, as far as the schemas say.
+    fn types(&mut self, step: &Step, taken: &Value, at: &str) {
+        let item = step.for_each.as_ref();
+        self.compare(&step.input, taken, at, item);
+        let Some(input) = step.input.as_object().filter(|map| !map.contains_key("$from")) else { return };
+        for name in taken["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !input.contains_key(name) {
+                self.fault(&format!("{at}/{name}"), format!("{} needs it", step.call));
+            }
+        }
+        let known = taken["properties"].as_object();
+        for (name, part) in input {
+            match known.and_then(|known| known.get(name)) {
+                Some(taken) => self.compare(part, taken, &format!("{at}/{name}"), item),
+                None if known.is_some_and(|known| !known.is_empty()) && taken["type"] == "object" => {
+                    // Whether others are refused is left to validation: closed schemas do not say.
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn compare(&mut self, part: &Value, taken: &Value, at: &str, item: Option<&Value>) {
+        let Some(reference) = reference(part) else { return };
+        if let Some(given) = self.given(&reference, item)
+            && let Fit::No(mismatch) = fit(&given, taken)
+        {
+            self.fault(at, mismatch.to_string());
+        }
+    }
+
+    /// Schema of what a binding gives, where that is known.
+    fn given(&self, reference: &Reference<'_>, item: Option<&Value>) -> Option<Value> {
+        let whole = match reference.source.ok()? {
+            Source::Input => self.input.clone(),
+            Source::Item => {
+                let list = super::bind::reference(item?)?;
+                self.given(&list, None)?.get("items")?.clone()
+            }
+            Source::Step(id) => {
+                let output = self.schemas.get(id)?.as_ref()?.output.clone();
+                if self.ids.get(id)?.for_each.is_some() {
+                    serde_json::json!({ "type": "array", "items": output })
+                } else {
+                    output
+                }
+            }
+        };
+        at_pointer(&whole, reference.pointer).cloned()
+    }
+}
+
+/// The schema of a place in what another schema describes.
+fn at_pointer<'a>(schema: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(schema, |at, part| {
+        let name = part.replace("~1", "/").replace("~0", "~");
+        let property = at.get("properties").and_then(|all| all.get(&name));
+        property.or_else(|| at.get("items").filter(|_| name.bytes().all(|byte| byte.is_ascii_digit())))
+    })
+}

@@ -1,0 +1,24 @@
+//! `template.create`
+
+use alkhub_api::{
+    errors::TemplateExists,
+    template::create::{Create, Error, Input, Output},
+};
+use alkhub_core::{Call, CallError, Handle};
+
+use crate::{convert, flow::templates::{checked, view}, hub::Hub, storage::templates};
+
+impl Handle<Create> for Hub {
+    async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
+        let template = checked(cx, &input.definition)?;
+        let definition = serde_json::to_string(&template).map_err(|error| CallError::internal(&error))?;
+        let description = input.description.unwrap_or_default();
+        let (name, actor) = (input.name, convert::actor(cx));
+        let written =
+            templates::create(&self.database, &actor, name.to_string(), description, input.shared, definition);
+        match written.await? {
+            Some(stored) => Ok(view(stored)?),
+            None => Err(Error::TemplateExists(TemplateExists { name: name.to_string() })),
+        }
+    }
+}

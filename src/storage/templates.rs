@@ -1,0 +1,103 @@
+//! Call templates. Who may see one is part of every question, so that nobody learns of those of others.
+
+use alkhub_core::CallError;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Condition};
+use serde_json::json;
+
+use super::{
+    Database, Page,
+    audit::{self, Actor},
+    entity::templates::{ActiveModel, Column, Entity, Model},
+    error::{within, within_unless_taken},
+    page::decode_cursor,
+    time::now_ms,
+};
+
+/// A template as it is stored: `definition` is JSON.
+pub type Template = Model;
+
+/// On whose behalf something is looked for.
+#[derive(Clone, Debug)]
+pub enum Viewer {
+    /// Of an administrator, who sees all.
+    Admin,
+    /// Of a key, which sees its own and shared ones.
+    Key(String),
+    /// Of nobody known, who sees shared ones.
+    Nobody,
+}
+
+impl Viewer {
+    fn sees(&self) -> Condition {
+        match self {
+            Self::Admin => Condition::all(),
+            Self::Key(id) => Condition::any().add(Column::Shared.eq(true)).add(Column::Owner.eq(id)),
+            Self::Nobody => Condition::all().add(Column::Shared.eq(true)),
+        }
+    }
+}
+
+/// Stores a template; `None` where the name is taken.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn create(
+    database: &Database,
+    actor: &Actor,
+    name: String,
+    description: String,
+    shared: bool,
+    definition: String,
+) -> Result<Option<Template>, CallError> {
+    let owner = actor.key_id.clone();
+    let template = Template { name, owner, shared, description, definition, created_at: now_ms() };
+    let tx = database.begin().await?;
+    let insert = Entity::insert(ActiveModel::from(template.clone()));
+    if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
+        return Ok(None);
+    }
+    let told = json!({ "shared": template.shared });
+    audit::append(&tx, actor, "template.create", &template.name, &told).await?;
+    within(tx.commit()).await?;
+    Ok(Some(template))
+}
+
+/// The template of this name, if it is seen.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn get(database: &Database, viewer: &Viewer, name: &str) -> Result<Option<Template>, CallError> {
+    within(Entity::find_by_id(name).filter(viewer.sees()).one(database.read().await?)).await
+}
+
+/// Templates by name, as far as they are seen.
+///
+/// # Errors
+/// VALIDATION_ERROR for a bad cursor, UNAVAILABLE or EXECUTION_ERROR.
+pub async fn list(
+    database: &Database,
+    viewer: &Viewer,
+    cursor: Option<&str>,
+    limit: u64,
+) -> Result<Page<Template>, CallError> {
+    let mut query =
+        Entity::find().filter(viewer.sees()).order_by_asc(Column::Name).limit(limit.saturating_add(1));
+    if let Some(cursor) = cursor {
+        query = query.filter(Column::Name.gt(decode_cursor(cursor)?));
+    }
+    let items = within(query.all(database.read().await?)).await?;
+    Ok(Page::of(items, limit, |template: &Template| template.name.clone()))
+}
+
+/// Takes a template away; what it was.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn delete(database: &Database, actor: &Actor, name: &str) -> Result<Option<Template>, CallError> {
+    let tx = database.begin().await?;
+    let Some(template) = within(Entity::find_by_id(name).one(&tx)).await? else { return Ok(None) };
+    within(Entity::delete_by_id(name).exec(&tx)).await?;
+    audit::append(&tx, actor, "template.delete", name, &json!({})).await?;
+    within(tx.commit()).await?;
+    Ok(Some(template))
+}
