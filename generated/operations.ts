@@ -367,7 +367,7 @@ export type McpRejected = {
   "tool": string;
 };
 
-/** Scopes that a caller of its tools must hold, all of them. None lets every caller with a key in. */
+/** Scopes that a caller of its tools must hold, all of them. An empty list lets every caller with a key in. */
 export type McpScopes = string[];
 
 /** An MCP server whose tools are operations of the hub. */
@@ -1295,7 +1295,7 @@ export interface HubOperations {
     output: Record<string, unknown>;
     errors: "MODEL_NOT_FOUND" | "MODEL_NOT_ALLOWED" | "PRICE_UNKNOWN" | "BUDGET_EXCEEDED" | "UPSTREAM_REJECTED" | "UPSTREAM_FAILED";
   };
-  /** Connects to an MCP server and makes its tools operations of the hub, under `<name>.<tool>`. The tools as it offers them now count as approved. Nothing is stored where it cannot be reached. */
+  /** Connects to an MCP server and makes its tools operations of the hub, under `<name>.<tool>`. The tools as it offers them now count as approved. Callers need the scope `<name>:call` unless `requiredScopes` says something else. Nothing is stored where it cannot be reached. */
   "mcp.add": {
     type: "mutation";
     input: {

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod llm;
 mod operations;
 pub mod outbound;
+pub mod progress;
 pub mod rate;
 pub mod reload;
 pub mod search;

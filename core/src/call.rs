@@ -181,6 +181,12 @@ impl Call {
         self.inner.entry.kind()
     }
 
+    /// Whether a repetition of this call does no harm, as far as its operation says so.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.inner.entry.is_idempotent() || self.kind() == crate::Kind::Query
+    }
+
     /// The verified identity, if the caller has one.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {

@@ -33,7 +33,7 @@ pub type EventReference = String;
 /// Headers of every request, sealed and never shown: name to value.
 pub type McpHeaders = ::std::collections::BTreeMap<String, String>;
 
-/// Scopes that a caller of its tools must hold, all of them. None lets every caller with a key in.
+/// Scopes that a caller of its tools must hold, all of them. An empty list lets every caller with a key in.
 pub type McpScopes = Vec<String>;
 
 /// Variables of the program, sealed and never shown: name to value.

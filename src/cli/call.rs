@@ -79,7 +79,11 @@ pub(super) async fn run(args: CallArgs) -> End {
             )));
         }
         let mut items = std::pin::pin!(client.subscribe(&args.operation, &input).await?);
-        while let Some(item) = items.next().await {
+        let mut unread = std::pin::pin!(output::unread());
+        while let Some(item) = tokio::select! {
+            item = items.next() => item,
+            () = &mut unread => None,
+        } {
             print(&item?, indented)?;
         }
     } else {

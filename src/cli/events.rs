@@ -75,7 +75,10 @@ pub(super) async fn run(args: EventsArgs) -> End {
     let client = Client::new(args.hub)?;
     let json = args.format.json;
     match (args.follow, args.since) {
-        (true, since) => follow(&client, asked, since, json).await,
+        (true, since) => tokio::select! {
+            end = follow(&client, asked, since, json) => end,
+            () = output::unread() => Ok(Exit::Done),
+        },
         (false, Some(since)) => all(&client, asked, since, json).await,
         (false, None) => last(&client, asked, args.last, json).await,
     }

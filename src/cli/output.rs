@@ -3,6 +3,10 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use owo_colors::{OwoColorize, Style};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -32,6 +36,30 @@ pub(super) fn error_line(line: &str) {
 /// Whether a person reads standard output.
 pub(super) fn for_people() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Waits until nobody reads standard output any more, which writing alone would tell only with the next line. Where that
+/// cannot be known, as of a file, it waits for ever.
+pub(super) async fn unread() {
+    let (left, told) = tokio::sync::oneshot::channel();
+    // A thread of its own, which ends with the program: the runtime's own way to watch a descriptor would have to own it.
+    std::thread::spawn(move || {
+        let out = io::stdout();
+        // Asked for nothing, it answers with what is told unasked: an error or a hang-up at the other end.
+        let mut watched = [PollFd::new(&out, PollFlags::empty())];
+        loop {
+            match poll(&mut watched, None) {
+                Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => break,
+                Err(Errno::INTR) => {}
+                // Nothing that can be watched, such as a closed one.
+                _ => return,
+            }
+        }
+        let _ = left.send(());
+    });
+    if told.await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Colours text for standard output, if a person reads it who has nothing against colours (<https://no-color.org>).

@@ -129,7 +129,11 @@ pub fn all() -> Vec<Key> {
         key!("database.max_connections" = database.max_connections, "Most connections open at once."),
         key!(
             "database.acquire_timeout" = database.acquire_timeout,
-            "How long a call waits for a connection before it is answered with UNAVAILABLE."
+            "How long a call waits for a connection to be made before it is answered with UNAVAILABLE."
+        ),
+        key!(
+            "database.connect_timeout" = database.connect_timeout,
+            "Longest time that connecting to Postgres may take; goes on without the call that waited for it. Also how long a call waits where all connections are in use."
         ),
         key!(
             "database.migrate" = database.migrate,
@@ -428,6 +432,9 @@ mod tests {
             }
             let default = match key.show(&Config::default()) {
                 Shown::Plain(serde_json::Value::String(text)) => format!("`{text}`"),
+                Shown::Plain(serde_json::Value::Array(items)) if !items.is_empty() => {
+                    format!("`{}`", serde_json::Value::Array(items))
+                }
                 Shown::Plain(serde_json::Value::Array(_)) | Shown::Unset | Shown::Hidden => "-".to_owned(),
                 Shown::Plain(value) => format!("`{value}`"),
             };

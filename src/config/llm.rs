@@ -51,7 +51,6 @@ impl super::Config {
         crate::llm::Settings {
             body_bytes: llm.body_bytes,
             event_bytes: llm.event_bytes,
-            answer_bytes: self.outbound.response_bytes,
             timeout: llm.timeout,
             idle_timeout: llm.idle_timeout,
             retries: llm.retries,

@@ -55,6 +55,7 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         ("calls.sweep", config.calls.sweep),
         ("events.patience", config.events.patience),
         ("database.acquire_timeout", config.database.acquire_timeout),
+        ("database.connect_timeout", config.database.connect_timeout),
         ("redis.timeout", config.redis.timeout),
         ("mcp.collect_for", config.mcp.collect_for),
         ("rate.patience", config.rate.patience),

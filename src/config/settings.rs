@@ -178,6 +178,7 @@ impl Config {
             url: self.database_url(),
             max_connections: self.database.max_connections,
             acquire_timeout: self.database.acquire_timeout,
+            connect_timeout: self.database.connect_timeout,
         }
     }
 }
@@ -210,15 +211,23 @@ pub struct Database {
     pub url: Option<Secret>,
     /// Most connections open at once.
     pub max_connections: u32,
-    /// How long a call waits for a connection before it is answered with UNAVAILABLE.
+    /// How long a call waits for a connection to be made before it is answered with UNAVAILABLE.
     pub acquire_timeout: Duration,
+    /// Longest time that connecting to Postgres may take.
+    pub connect_timeout: Duration,
     /// Whether `serve` brings the schema up to date by itself.
     pub migrate: bool,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: None, max_connections: 16, acquire_timeout: Duration::from_secs(2), migrate: true }
+        Self {
+            url: None,
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(5),
+            migrate: true,
+        }
     }
 }
 

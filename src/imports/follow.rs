@@ -5,12 +5,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alkhub_core::{CallError, Engine, protocol};
 use futures::StreamExt;
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Connector, Imports, Link, Phase, Service, live::Live};
 use crate::{
-    bus::{self, Bus},
+    bus::{self, Bus, Heard},
     storage::{Database, services},
     vault::Vault,
 };
@@ -41,9 +42,8 @@ pub(super) async fn start(context: Context) {
                 tracing::debug!(cause = error.cause, "the imported services cannot be read");
             }
             tokio::select! {
-                () = context.imports.inner.wake.notified() => context.tell().await,
-                // After a gap too: something may have changed meanwhile.
-                _ = heard.next() => {}
+                () = context.imports.inner.wake.notified() => tell(&context.bus, None).await,
+                Some(heard) = heard.next() => context.heard(&heard),
                 () = sleep(POLL) => {}
             }
         }
@@ -51,11 +51,36 @@ pub(super) async fn start(context: Context) {
     tasks.spawn(stop.run_until_cancelled_owned(following));
 }
 
+/// A hint to the others: the table has changed, or one service is to be looked at anew. Away: of the table they see by
+/// themselves, a little later, and connectors look by themselves now and then.
+pub(super) async fn tell(bus: &Arc<dyn Bus>, look: Option<&str>) {
+    let payload = serde_json::to_vec(&Hint { look: look.map(str::to_owned) }).unwrap_or_default();
+    let _ = bus.publish(&bus::topic(CHANGED, ""), protocol::event(CHANGED, "", &payload)).await;
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Hint {
+    /// The service that is to be looked at anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    look: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    payload: Hint,
+}
+
 impl Context {
-    /// A hint to the others. Away: they look by themselves, a little later.
-    async fn tell(&self) {
-        let message = protocol::event(CHANGED, "", b"{}");
-        let _ = self.bus.publish(&bus::topic(CHANGED, ""), message).await;
+    /// The table is looked at after every word, and after a gap too: something may have changed meanwhile.
+    fn heard(&self, heard: &Heard) {
+        let name = match heard {
+            Heard::Gap => None,
+            Heard::Message(message) => match serde_json::from_slice::<Envelope>(message) {
+                Ok(Envelope { payload: Hint { look: Some(name) } }) => Some(name),
+                _ => return,
+            },
+        };
+        self.connectors.values().for_each(|connector| connector.look(name.as_deref()));
     }
 
     async fn look(&self, known: &mut Option<i64>) -> Result<(), CallError> {

@@ -13,7 +13,7 @@ pub mod openapi;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alkhub_core::engine::handler::ErasedHandler;
-use alkhub_core::{CallError, Engine, registry::Registered};
+use alkhub_core::{Call, CallError, Engine, Kind, registry::Registered};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -65,6 +65,11 @@ pub trait Connector: Send + Sync + 'static {
     /// when the service is changed or removed, or the hub stops; what it offered stays until the service is opened anew
     /// and offers, or ends without having offered.
     fn run(&self, service: Service, link: Link) -> BoxFuture<'static, Result<(), CallError>>;
+
+    /// Somebody wants this service to be looked at anew, or all that are open where it is `None`. Not waited for.
+    fn look(&self, name: Option<&str>) {
+        let _ = name;
+    }
 }
 
 /// All imported services, as this process has opened them. Cheap to clone.
@@ -127,6 +132,12 @@ impl Imports {
         self.inner.live.lock().contains_key(name)
     }
 
+    /// Has all other processes look anew at what a service offers. They hear it by the bus; one that has missed something
+    /// there looks at all its services.
+    pub async fn look(&self, bus: &Arc<dyn Bus>, name: &str) {
+        follow::tell(bus, Some(name)).await;
+    }
+
     /// The table was changed by this process: it is looked at, and told to others. Waits until what was stored under
     /// `revision` is opened here and has said what it offers, or for so long.
     pub async fn settle(&self, name: &str, revision: i64, patience: Duration) -> Option<Status> {
@@ -144,4 +155,19 @@ impl Imports {
         let _ = tokio::time::timeout(patience, settled).await;
         self.status(name)
     }
+}
+
+/// Refuses an idempotency key for an operation that has no use for it: whoever gives one counts on it that a repetition
+/// has no effect of its own, and the hub cannot make that true of what another server does.
+///
+/// # Errors
+/// BAD_REQUEST.
+fn refuse_key(call: &Call) -> Result<(), CallError> {
+    if call.idempotency_key().is_none() || call.kind() != Kind::Mutation || call.is_repeatable() {
+        return Ok(());
+    }
+    Err(CallError::bad_request(format!(
+        "{} is an imported operation that takes no idempotency key: repeated, it would have its effect again. Call it without one.",
+        call.operation_id()
+    )))
 }

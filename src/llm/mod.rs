@@ -63,8 +63,6 @@ pub struct Settings {
     pub body_bytes: usize,
     /// Largest event of a stream.
     pub event_bytes: usize,
-    /// Largest answer that is no stream.
-    pub answer_bytes: usize,
     /// Longest wait for the first token of a stream, or for a whole answer.
     pub timeout: Duration,
     /// Longest silence in the middle of a stream.
@@ -91,7 +89,6 @@ struct Inner {
     settings: Settings,
     database: Database,
     outbound: Outbound,
-    client: reqwest::Client,
     catalog: RwLock<Arc<Catalog>>,
     prices: Prices,
     ledger: Ledger,
@@ -131,16 +128,11 @@ impl Llm {
             "sqlite" => parts.outbound.with_loopback().map_err(|error| error.to_string())?,
             _ => parts.outbound.clone(),
         };
-        let client = outbound
-            .builder()
-            .read_timeout(settings.timeout.max(settings.idle_timeout))
-            .pool_max_idle_per_host(256)
-            .build()
-            .map_err(|error| error.to_string())?;
+        let silence = settings.timeout.max(settings.idle_timeout);
+        let outbound = outbound.with_silence(silence).map_err(|error| error.to_string())?;
         let inner = Inner {
             prices: Prices::load(settings.prices.as_deref())?,
             database: parts.database.clone(),
-            client,
             outbound,
             catalog: RwLock::default(),
             ledger: Ledger::start(parts.database, parts.tasks, parts.quiet),

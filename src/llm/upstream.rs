@@ -15,7 +15,7 @@ use super::{
     failure,
     provider::{Key, Kind, Provider},
 };
-use crate::outbound;
+use crate::outbound::{self, Redirects};
 
 /// Most of an error answer that is read.
 const ERROR_BYTES: usize = 64 * 1024;
@@ -90,18 +90,13 @@ impl Attempt<'_> {
     async fn ask(self, llm: &Llm) -> Result<Answered, Failed> {
         let provider = &*self.candidate.provider;
         let request = self.request().map_err(|error| passing(error, "request"))?;
-        llm.inner
-            .outbound
-            .guard()
-            .check(request.url())
-            .map_err(|error| Failed { next: Next::Elsewhere, ..passing(error, "refused") })?;
-        let response =
-            llm.inner.client.execute(request).await.map_err(|error| unreached(provider, &error))?;
+        let sent = llm.inner.outbound.send(request, Redirects::None).await;
+        let response = sent.map_err(|error| unreached(provider, error))?;
         if response.status() != StatusCode::OK {
             return Err(refused(provider, response).await);
         }
         if !self.stream {
-            let body = outbound::bounded(response, llm.inner.settings.answer_bytes).await;
+            let body = outbound::bounded(response, llm.inner.outbound.limits().response_bytes).await;
             let body = body.map_err(|error| passing(error, "connection"))?;
             return match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
                 Ok(_) => Ok(Answered::Whole(body)),
@@ -150,7 +145,7 @@ impl Begun {
         loop {
             let chunk = match self.body.next().await {
                 Some(Ok(chunk)) => chunk,
-                Some(Err(error)) => return Err(unreached(provider, &error)),
+                Some(Err(error)) => return Err(unreached(provider, outbound::failure(&error))),
                 None => return Err(broken("ended its stream before it had said anything")),
             };
             let part = self
@@ -184,13 +179,12 @@ fn passing(error: CallError, cause: &str) -> Failed {
     Failed { error, next: Next::Again { after: None }, body: None, cause: cause.to_owned() }
 }
 
-fn unreached(provider: &Provider, error: &reqwest::Error) -> Failed {
-    let mut failed = outbound::failure(error);
-    if &*failed.code != alkhub_core::error::codes::OUTBOUND_REFUSED {
-        let cause = failed.cause.take();
-        failed = failure::failed(&provider.name, None, "cannot be reached");
-        failed.cause = cause;
+fn unreached(provider: &Provider, mut error: CallError) -> Failed {
+    if &*error.code == alkhub_core::error::codes::OUTBOUND_REFUSED {
+        return Failed { next: Next::Elsewhere, ..passing(error, "refused") };
     }
+    let mut failed = failure::failed(&provider.name, None, "cannot be reached");
+    failed.cause = error.cause.take();
     passing(failed, "connection")
 }
 
@@ -299,9 +293,7 @@ impl Llm {
         credentials(request.headers_mut(), provider, key);
         let begun = Instant::now();
         let asked = async {
-            self.inner.outbound.guard().check(request.url())?;
-            let sent = self.inner.client.execute(request).await;
-            let response = sent.map_err(|error| outbound::failure(&error))?;
+            let response = self.inner.outbound.send(request, Redirects::None).await?;
             let status = response.status();
             Ok::<_, CallError>((status, outbound::bounded(response, 4 * 1024 * 1024).await?))
         };

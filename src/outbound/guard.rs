@@ -8,6 +8,7 @@ use std::{
 };
 
 use alkhub_core::{CallError, error::codes};
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use reqwest::{
     Url,
@@ -93,21 +94,40 @@ impl fmt::Display for Allowed {
 /// that an answer which changes in between gains nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    allowed: Arc<[Allowed]>,
+    /// What the operator allows, the same for all that are made of one.
+    allowed: Arc<ArcSwap<Vec<Allowed>>>,
+    /// What this one allows besides.
+    own: Arc<[Allowed]>,
 }
 
 impl Guard {
     /// Allows these beyond the public internet.
     #[must_use]
     pub fn new(allowed: &[Allowed]) -> Self {
-        Self { allowed: allowed.into() }
+        Self { allowed: Arc::new(ArcSwap::from_pointee(allowed.to_vec())), own: Arc::default() }
+    }
+
+    /// Allows these instead, from now on: also by guards that were made of this one, or that this one was made of.
+    pub fn set(&self, allowed: &[Allowed]) {
+        self.allowed.store(Arc::new(allowed.to_vec()));
+    }
+
+    /// The same, and these.
+    #[must_use]
+    pub fn with(&self, own: impl IntoIterator<Item = Allowed>) -> Self {
+        let own = self.own.iter().cloned().chain(own).collect();
+        Self { allowed: self.allowed.clone(), own }
     }
 
     /// The same, and all of this machine's own addresses.
     #[must_use]
     pub fn with_loopback(&self) -> Self {
-        let own = ["127.0.0.0/8", "::1", "localhost"].into_iter().filter_map(|text| text.parse().ok());
-        Self { allowed: self.allowed.iter().cloned().chain(own).collect() }
+        self.with(["127.0.0.0/8", "::1", "localhost"].into_iter().filter_map(|text| text.parse().ok()))
+    }
+
+    /// Whether any of what is allowed is like this.
+    fn any(&self, fits: impl Fn(&Allowed) -> bool) -> bool {
+        self.allowed.load().iter().any(&fits) || self.own.iter().any(&fits)
     }
 
     /// Judges a URL: http or https, no credentials inside, and no address in its place that may not be reached.
@@ -128,9 +148,9 @@ impl Guard {
             // What it resolves to is judged where it is resolved; a name that is allowed on some ports alone, here.
             Some(Host::Domain(name)) => {
                 let name = tidy(name);
-                let mut named = self.allowed.iter().filter(|allowed| allowed.names(&name)).peekable();
-                if named.peek().is_some()
-                    && !named.any(|allowed| allowed.port.is_none() || allowed.port == port)
+                let here = |allowed: &Allowed| allowed.port.is_none() || allowed.port == port;
+                if self.any(|allowed| allowed.names(&name))
+                    && !self.any(|allowed| allowed.names(&name) && here(allowed))
                 {
                     return Err(refused(url, "this host is allowed on other ports only"));
                 }
@@ -142,7 +162,7 @@ impl Guard {
             matches!(&allowed.place, Place::Net(net) if net.contains(&address))
                 && (allowed.port.is_none() || allowed.port == port)
         };
-        if is_public(address) || self.allowed.iter().any(allowed) {
+        if is_public(address) || self.any(allowed) {
             return Ok(());
         }
         Err(refused(url, "it is an address of a private network"))
@@ -152,7 +172,7 @@ impl Guard {
     /// not count here: anybody can make a name that resolves to it.
     fn permits(&self, name: &str, address: IpAddr) -> bool {
         is_public(address)
-            || self.allowed.iter().any(|allowed| match &allowed.place {
+            || self.any(|allowed| match &allowed.place {
                 Place::Net(net) => allowed.port.is_none() && net.contains(&address),
                 _ => allowed.names(name),
             })
@@ -272,6 +292,18 @@ mod tests {
         assert!(!guard.permits("rebinding.example", local));
         assert!(guard.permits("search.internal", local));
         assert!(guard.permits("rebinding.example", "10.1.9.9".parse().expect("an address")));
+    }
+
+    #[test]
+    fn what_is_allowed_can_change() {
+        let first = guard(&["10.1.0.0/16"]);
+        let other = first.with_loopback();
+        assert!(passes(&other, "http://10.1.2.3/") && passes(&other, "http://127.0.0.1/"));
+        first.set(&["10.2.0.0/16".parse().expect("a network")]);
+        for guard in [&first, &other] {
+            assert!(!passes(guard, "http://10.1.2.3/") && passes(guard, "http://10.2.3.4/"));
+        }
+        assert!(passes(&other, "http://127.0.0.1/") && !passes(&first, "http://127.0.0.1/"));
     }
 
     #[test]

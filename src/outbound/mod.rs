@@ -5,16 +5,20 @@ mod address;
 mod guard;
 mod send;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use alkhub_core::CallError;
-use reqwest::{Client, ClientBuilder, redirect::Policy};
+use arc_swap::ArcSwap;
+use reqwest::{Client, ClientBuilder, Url, redirect::Policy};
 
 pub use guard::{Allowed, Guard};
 pub use send::{Redirects, bounded, failure};
 
+/// Connections to one server that are kept open while they are not used.
+const IDLE: usize = 256;
+
 /// Bounds of requests to other servers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
@@ -26,11 +30,13 @@ pub struct Limits {
     pub response_bytes: usize,
 }
 
-/// The one way out. Cheap to clone; its connections are shared.
+/// The one way out. Cheap to clone; its connections are shared. Whoever has one cannot get round its guard: a request is
+/// judged where it is sent, as a whole and with its URL as it was given.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     guard: Guard,
-    limits: Limits,
+    /// The same for all that are made of one.
+    limits: Arc<ArcSwap<Limits>>,
     client: Client,
 }
 
@@ -40,8 +46,22 @@ impl Outbound {
     /// # Errors
     /// EXECUTION_ERROR where the system's certificates cannot be read.
     pub fn new(guard: Guard, limits: Limits) -> Result<Self, CallError> {
-        let client = builder(&guard, &limits).build().map_err(|error| CallError::internal(&error))?;
-        Ok(Self { guard, limits, client })
+        let silence = limits.read_timeout;
+        Self::of(guard, Arc::new(ArcSwap::from_pointee(limits)), silence)
+    }
+
+    fn of(guard: Guard, limits: Arc<ArcSwap<Limits>>, silence: Duration) -> Result<Self, CallError> {
+        let client = builder(&guard, &limits.load()).read_timeout(silence).build();
+        Ok(Self { guard, limits, client: client.map_err(|error| CallError::internal(&error))? })
+    }
+
+    /// What the operator allows and how long requests may take is this from now on, also for those that were made of this
+    /// one. How long connections are waited for, and silence is, stays as it was.
+    pub fn set(&self, allowed: &[Allowed], limits: Limits) {
+        self.guard.set(allowed);
+        let held = self.limits.load();
+        let Limits { connect_timeout, read_timeout, .. } = **held;
+        self.limits.store(Arc::new(Limits { connect_timeout, read_timeout, ..limits }));
     }
 
     /// The same way out, which may also lead to this machine itself.
@@ -49,7 +69,15 @@ impl Outbound {
     /// # Errors
     /// As [`Outbound::new`].
     pub fn with_loopback(&self) -> Result<Self, CallError> {
-        Self::new(self.guard.with_loopback(), self.limits.clone())
+        self.with(self.guard.with_loopback())
+    }
+
+    /// The same way out under another guard.
+    ///
+    /// # Errors
+    /// As [`Outbound::new`].
+    pub fn with(&self, guard: Guard) -> Result<Self, CallError> {
+        Self::of(guard, self.limits.clone(), self.limits().read_timeout)
     }
 
     /// What decides where requests may go.
@@ -58,22 +86,29 @@ impl Outbound {
         &self.guard
     }
 
-    /// Its bounds.
+    /// Its bounds, as they are now.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Limits {
+        **self.limits.load()
     }
 
-    /// For a client of one's own, with a pool of its own: guarded where it resolves names, without redirects, proxies
-    /// of the environment or a timeout for the whole. Each URL is to be checked with [`Guard::check`] before.
-    pub fn builder(&self) -> ClientBuilder {
-        builder(&self.guard, &self.limits)
+    /// The same way out for streams, which may be silent for so long; its connections are its own.
+    ///
+    /// # Errors
+    /// As [`Outbound::new`].
+    pub fn with_silence(&self, silence: Duration) -> Result<Self, CallError> {
+        Self::of(self.guard.clone(), self.limits.clone(), silence)
     }
 
-    /// The shared client, for building requests for [`Outbound::send`].
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// A client for a library that sends its requests by itself, all of them to this URL: judged here, guarded where it
+    /// resolves names, without redirects, proxies of the environment or a timeout for the whole.
+    ///
+    /// # Errors
+    /// OUTBOUND_REFUSED, or as [`Outbound::new`].
+    pub fn client_for(&self, url: &Url, silence: Duration, idle: usize) -> Result<Client, CallError> {
+        self.guard.check(url)?;
+        let client = builder(&self.guard, &self.limits()).read_timeout(silence).pool_max_idle_per_host(idle);
+        client.build().map_err(|error| CallError::internal(&error))
     }
 }
 
@@ -86,8 +121,7 @@ fn builder(guard: &Guard, limits: &Limits) -> ClientBuilder {
         .no_proxy()
         .referer(false)
         .connect_timeout(limits.connect_timeout)
-        .read_timeout(limits.read_timeout)
         .pool_idle_timeout(Duration::from_secs(60))
-        .pool_max_idle_per_host(32)
+        .pool_max_idle_per_host(IDLE)
         .tcp_nodelay(true)
 }

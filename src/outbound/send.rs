@@ -23,7 +23,8 @@ pub enum Redirects {
 }
 
 impl Outbound {
-    /// Sends a request and follows its redirects.
+    /// Sends a request and follows its redirects. Each URL is judged here and nowhere else need be: a request that was
+    /// built of parts keeps its URL, user name and all, where the library's builder would take those out unseen.
     ///
     /// # Errors
     /// OUTBOUND_REFUSED, UNAVAILABLE or TIMEOUT.
@@ -31,8 +32,8 @@ impl Outbound {
         let mut request = request;
         for _ in 0..=HOPS {
             self.guard().check(request.url())?;
-            let again = request.try_clone().filter(|_| redirects != Redirects::None);
-            let response = self.client().execute(request).await.map_err(|error| failure(&error))?;
+            let again = if redirects == Redirects::None { None } else { request.try_clone() };
+            let response = self.client.execute(request).await.map_err(|error| failure(&error))?;
             let Some(next) = again.and_then(|again| follow(&response, again, redirects)) else {
                 return Ok(response);
             };
@@ -138,4 +139,35 @@ pub fn failure(error: &reqwest::Error) -> CallError {
         failed.retry_after = Some(1);
     }
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::outbound::{Guard, Limits};
+
+    fn outbound() -> Outbound {
+        let second = Duration::from_secs(1);
+        let limits =
+            Limits { connect_timeout: second, read_timeout: second, timeout: second, response_bytes: 1024 };
+        Outbound::new(Guard::default(), limits).expect("a way out")
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_past_the_guard() {
+        let outbound = outbound();
+        for ways in [outbound.clone(), outbound.with_silence(Duration::from_secs(9)).expect("another")] {
+            for url in ["http://user:secret@example.org/", "http://user@example.org/", "http://127.0.0.1:1/"]
+            {
+                let url = Url::parse(url).expect("a URL");
+                let request = Request::new(Method::GET, url.clone());
+                let refused = ways.send(request, Redirects::Any).await.expect_err("refused");
+                assert_eq!(refused.code, codes::OUTBOUND_REFUSED, "{url}");
+                let refused = ways.client_for(&url, Duration::from_secs(1), 1).expect_err("refused");
+                assert_eq!(refused.code, codes::OUTBOUND_REFUSED, "{url}");
+            }
+        }
+    }
 }

@@ -6,7 +6,10 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use hyper::{Request as HyperRequest, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use poem::{
     Addr, Endpoint, Request, Response,
@@ -29,6 +32,12 @@ use crate::config::{Limits, Live};
 /// Routes as the loop serves them.
 pub(super) type Routes = BoxEndpoint<'static, Response>;
 
+/// How HTTP/2 begins; no method of HTTP/1 does.
+const HTTP2: &[u8; 3] = b"PRI";
+
+/// Pause between two looks at a beginning that is too short to tell.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// hyper's smallest read buffer.
 const SMALLEST_BUFFER: usize = 8192;
 
@@ -45,7 +54,7 @@ pub(super) async fn serve(
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.load().limits.connections));
     let mut current = config.full();
-    let mut builder = self::builder(&current.limits);
+    let mut builders = Arc::new(Builders::new(&current.limits));
     loop {
         // A place first: beyond the limit, connections wait in the kernel's queue.
         let place = tokio::select! {
@@ -69,13 +78,53 @@ pub(super) async fn serve(
         };
         if !Arc::ptr_eq(&current, &config.load()) {
             current = config.full();
-            builder = self::builder(&current.limits);
+            builders = Arc::new(Builders::new(&current.limits));
         }
-        let patience = current.limits.write_timeout;
-        converse(&builder, &graceful, routes.clone(), stream, peer, (patience, place));
+        let connection = Connection { stream, peer, watcher: graceful.watcher(), stop: stop.clone(), place };
+        converse(builders.clone(), routes.clone(), connection);
     }
     drop(listener);
     tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
+}
+
+/// How connections are served, by what they speak.
+struct Builders {
+    one: auto::Builder<Streams>,
+    two: auto::Builder<Streams>,
+    header_timeout: Duration,
+    write_timeout: Duration,
+}
+
+impl Builders {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            one: builder(limits).http1_only(),
+            two: builder(limits).http2_only(),
+            header_timeout: limits.header_timeout,
+            write_timeout: limits.write_timeout,
+        }
+    }
+
+    /// The one for what this connection speaks; `None` where it ends or says nothing for too long. hyper would find
+    /// out as well, but by reading the first bytes apart, after which its buffer for reading is twice as large for as
+    /// long as the connection lives, and without a bound of time.
+    async fn of(&self, stream: &TcpStream) -> Option<&auto::Builder<Streams>> {
+        let mut first = [0; HTTP2.len()];
+        let looking = async {
+            loop {
+                let length = stream.peek(&mut first).await.ok().filter(|length| *length > 0)?;
+                if first[..length] == HTTP2[..] {
+                    return Some(&self.two);
+                }
+                if !HTTP2.starts_with(&first[..length]) {
+                    return Some(&self.one);
+                }
+                // What was looked at stays readable, so that no more can be waited for.
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        tokio::time::timeout(self.header_timeout, looking).await.ok()?
+    }
 }
 
 fn builder(limits: &Limits) -> auto::Builder<Streams> {
@@ -97,14 +146,17 @@ fn builder(limits: &Limits) -> auto::Builder<Streams> {
     builder
 }
 
-fn converse(
-    builder: &auto::Builder<Streams>,
-    graceful: &GracefulShutdown,
-    routes: Arc<Routes>,
+/// An accepted connection.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    (patience, place): (Duration, OwnedSemaphorePermit),
-) {
+    watcher: Watcher,
+    stop: CancellationToken,
+    place: OwnedSemaphorePermit,
+}
+
+fn converse(builders: Arc<Builders>, routes: Arc<Routes>, connection: Connection) {
+    let Connection { stream, peer, watcher, stop, place } = connection;
     // Answers are small and whole; waiting to fill a segment would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
@@ -120,12 +172,16 @@ fn converse(
             Ok::<_, Infallible>(answer.map(Told::new))
         })
     });
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(Impatient::new(stream, patience)), service)
-        .into_owned();
-    let connection = graceful.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        let builder = tokio::select! {
+            () = stop.cancelled() => None,
+            builder = builders.of(&stream) => builder,
+        };
+        let Some(builder) = builder else { return };
+        let stream = TokioIo::new(Impatient::new(stream, builders.write_timeout));
+        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
+        drop(builders);
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, %peer, "a connection ended with an error");
         }
         drop(place);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alkhub_core::Engine;
 
 use crate::{
-    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, rate::Limiter, spokes::Spokes,
-    telemetry, transport::ws::Sockets,
+    calls::Calls, config::Live, events::Events, idempotency::KeptAnswers, imports::mcp::Mcp,
+    outbound::Outbound, rate::Limiter, spokes::Spokes, telemetry, transport::ws::Sockets, web::Web,
 };
 
 /// Parts that keep values of their own.
@@ -18,6 +18,9 @@ pub(super) struct Parts {
     pub(super) calls: Calls,
     pub(super) spokes: Spokes,
     pub(super) sockets: Sockets,
+    pub(super) outbound: Outbound,
+    pub(super) mcp: Mcp,
+    pub(super) web: Web,
 }
 
 impl Parts {
@@ -31,6 +34,9 @@ impl Parts {
             self.calls.set(&config.calls);
             self.spokes.set_limits(config.spokes.registration());
             self.sockets.set_limits(config.peer_limits());
+            self.outbound.set(&config.outbound.allow, config.outbound.limits());
+            self.mcp.set_stdio(config.imports.stdio.clone());
+            self.web.set_bytes(config.web.fetch_bytes);
             if let Err(error) = telemetry::set_filter(&config.log.filter) {
                 tracing::warn!(error, "log.filter could not be changed");
             }

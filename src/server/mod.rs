@@ -201,7 +201,7 @@ impl Server {
             tasks.clone(),
             quiet.clone(),
         );
-        let web = Web::new(&outbound, &config.outbound.allow, &config.web).map_err(StartError::Config)?;
+        let web = Web::new(&outbound, &config.web).map_err(StartError::Config)?;
         let hub = Arc::new(Hub::new(Parts {
             database: database.clone(),
             keys: keys.clone(),
@@ -210,8 +210,8 @@ impl Server {
             bus: bus.clone(),
             imports: imports.clone(),
             mcp: mcp.clone(),
-            web,
-            outbound,
+            web: web.clone(),
+            outbound: outbound.clone(),
             llm: llm.clone(),
             calls: calls.clone(),
             vault: vault.clone(),
@@ -240,6 +240,9 @@ impl Server {
             calls: calls.clone(),
             spokes: spokes.clone(),
             sockets: sockets.clone(),
+            outbound,
+            mcp: mcp.clone(),
+            web,
         };
         parts.follow(&live);
         // Where all that is said stays within the process, there are no others to speak with.

@@ -93,6 +93,6 @@ pub async fn list(
     if let Some(until) = filter.until {
         query = query.filter(Column::At.lt(until));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |entry| format!("{}:{}", entry.at, entry.id)))
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::{
     error::{answer, is_held_up, within},
+    opening::Opening,
     pool,
 };
 
@@ -26,8 +27,17 @@ pub struct Settings {
     pub url: crate::config::Secret,
     /// Most connections.
     pub max_connections: u32,
-    /// Longest wait for a connection.
+    /// Longest wait of a call for a connection.
     pub acquire_timeout: Duration,
+    /// Longest time that connecting to Postgres may take.
+    pub connect_timeout: Duration,
+}
+
+impl Settings {
+    /// Longest time of an attempt to connect: nobody gives up what somebody still waits for.
+    pub(super) fn attempt(&self) -> Duration {
+        self.connect_timeout.max(self.acquire_timeout)
+    }
 }
 
 /// The database. Cheap to clone.
@@ -35,6 +45,8 @@ pub struct Settings {
 pub struct Database {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// Of Postgres: SQLite's connections are made as fast as they are asked for.
+    opening: Option<Opening>,
     appended: Arc<Notify>,
 }
 
@@ -55,18 +67,35 @@ impl Database {
             // One writer: transactions queue here instead of meeting SQLITE_BUSY inside the database.
             let write = opened(settings, sqlite(settings, 1)).await?;
             let read = opened(settings, sqlite(settings, settings.max_connections.max(1))).await?;
-            return Ok(Self { read, write, appended: Arc::default() });
+            return Ok(Self { read, write, opening: None, appended: Arc::default() });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             let error = "the URL must begin with sqlite:// or postgres://";
             return Err(error_with("the database URL is not usable", &error));
         }
         let pool = opened(settings, pool::postgres(settings)).await?;
-        Ok(Self { read: pool.clone(), write: pool, appended: Arc::default() })
+        let opening = Some(Opening::of(pool.get_postgres_connection_pool(), settings));
+        Ok(Self { read: pool.clone(), write: pool, opening, appended: Arc::default() })
     }
 
-    pub(super) fn read(&self) -> &DatabaseConnection {
-        &self.read
+    /// The way in for reading.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where no connection comes about in time.
+    pub(super) async fn read(&self) -> Result<&DatabaseConnection, CallError> {
+        self.open().await?;
+        Ok(&self.read)
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    async fn open(&self) -> Result<(), CallError> {
+        match &self.opening {
+            Some(opening) => opening.wait().await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn backend(&self) -> DbBackend {
@@ -107,6 +136,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
+        self.open().await?;
         within(self.write.begin_with_options(options)).await
     }
 
@@ -128,11 +158,12 @@ impl Database {
     /// # Errors
     /// UNAVAILABLE.
     pub async fn health(&self) -> Result<(), CallError> {
-        let ping =
-            self.read.execute_raw(Statement::from_string(self.read.get_database_backend(), "SELECT 1"));
+        let ping = async {
+            let statement = Statement::from_string(self.backend(), "SELECT 1");
+            self.read().await?.execute_raw(statement).await.map_err(answer)
+        };
         match tokio::time::timeout(Duration::from_secs(1), ping).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(answer(error)),
+            Ok(answered) => answered.map(drop),
             Err(_) => Err(CallError::unavailable("database")),
         }
     }
@@ -153,7 +184,7 @@ async fn opened(
     settings: &Settings,
     opening: impl Future<Output = Result<DatabaseConnection, DbErr>>,
 ) -> Result<DatabaseConnection, CallError> {
-    match tokio::time::timeout(settings.acquire_timeout + PATIENCE, opening).await {
+    match tokio::time::timeout(settings.attempt() + PATIENCE, opening).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(error_with("the database cannot be opened", &error)),
         Err(_) => Err(error_with("the database cannot be opened", &"it does not answer")),

@@ -98,7 +98,7 @@ impl Filter {
     }
 
     fn of(&self, database: &Database) -> Select<Entity> {
-        let backend = database.read().get_database_backend();
+        let backend = database.backend();
         let mut query = Entity::find()
             .filter(pattern::any(&self.types, backend))
             .filter(pattern::any(&self.visible, backend));
@@ -186,7 +186,7 @@ fn row(event: New, at: i64) -> ActiveModel {
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn bounds(database: &Database) -> Result<Bounds, CallError> {
     let counters = hub_state::Entity::find().filter(hub_state::Column::Name.is_in([SEQUENCE, FLOOR]));
-    let rows = within(counters.all(database.read())).await?;
+    let rows = within(counters.all(database.read().await?)).await?;
     let value = |name| rows.iter().find(|row| row.name == name).map_or(0, |row| row.value);
     Ok(Bounds { floor: value(FLOOR), head: value(SEQUENCE) })
 }
@@ -208,7 +208,7 @@ pub async fn between(
         .filter(Column::Seq.lte(until))
         .order_by_asc(Column::Seq)
         .limit(limit);
-    Ok(within(query.all(database.read())).await?.into_iter().map(from_row).collect())
+    Ok(within(query.all(database.read().await?)).await?.into_iter().map(from_row).collect())
 }
 
 /// A page of events after a number, oldest first or newest first.
@@ -231,7 +231,7 @@ pub async fn list(
     if let Some(after) = after {
         query = query.filter(Column::Seq.gt(after));
     }
-    let events = within(query.all(database.read())).await?.into_iter().map(from_row).collect();
+    let events = within(query.all(database.read().await?)).await?.into_iter().map(from_row).collect();
     Ok(Page::of(events, limit, |event: &Event| event.sequence.to_string()))
 }
 

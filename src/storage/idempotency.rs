@@ -44,7 +44,7 @@ enum Stored {
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn claim(database: &Database, ticket: &Ticket, terms: Terms) -> Result<Claim, CallError> {
     let (row, now) = (row(ticket, terms), now_ms());
-    let Some(found) = within(Entity::find_by_id(&row.id).one(database.read())).await? else {
+    let Some(found) = within(Entity::find_by_id(&row.id).one(database.read().await?)).await? else {
         let tx = database.begin().await?;
         let insert = Entity::insert(ActiveModel::from(row));
         if within_unless_taken(Box::pin(insert.exec_without_returning(&tx))).await?.is_none() {
@@ -138,7 +138,7 @@ pub async fn sweep(database: &Database, most: u64) -> Result<u64, CallError> {
     let now = now_ms();
     let over = Condition::all().add(Column::ExpiresAt.lte(now)).add(Column::LeaseUntil.lte(now));
     let ids = Entity::find().select_only().column(Column::Id).filter(over.clone()).limit(most);
-    let ids: Vec<String> = within(ids.into_tuple().all(database.read())).await?;
+    let ids: Vec<String> = within(ids.into_tuple().all(database.read().await?)).await?;
     if ids.is_empty() {
         return Ok(0);
     }

@@ -143,7 +143,7 @@ pub async fn ensure_admin(database: &Database, key: Key, any: bool) -> Result<En
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: &str) -> Result<Option<Key>, CallError> {
-    Ok(within(Entity::find_by_id(id).one(database.read())).await?.map(from_row))
+    Ok(within(Entity::find_by_id(id).one(database.read().await?)).await?.map(from_row))
 }
 
 /// Keys by age, oldest first.
@@ -170,7 +170,7 @@ pub async fn list(
     if let Some(status) = status {
         query = query.filter(in_state(status, now_ms()));
     }
-    let rows = within(query.all(database.read())).await?;
+    let rows = within(query.all(database.read().await?)).await?;
     let keys = rows.into_iter().map(from_row).collect();
     Ok(Page::of(keys, limit, |key: &Key| format!("{}:{}", key.created_at, key.id)))
 }
@@ -237,7 +237,7 @@ pub async fn rotate<R>(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn epoch(database: &Database) -> Result<i64, CallError> {
-    let row = within(hub_state::Entity::find_by_id(EPOCH).one(database.read())).await?;
+    let row = within(hub_state::Entity::find_by_id(EPOCH).one(database.read().await?)).await?;
     Ok(row.map_or(0, |row| row.value))
 }
 

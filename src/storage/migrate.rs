@@ -51,7 +51,7 @@ impl Database {
     /// # Errors
     /// As [`Database::migrate`].
     pub async fn migration_status(&self) -> Result<Vec<Step>, CallError> {
-        steps(&SchemaManager::new(self.read())).await
+        steps(&SchemaManager::new(self.read().await?)).await
     }
 
     /// Names of the steps that are not run yet.

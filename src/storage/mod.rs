@@ -11,6 +11,7 @@ pub mod keys;
 pub mod llm;
 mod migrate;
 pub mod nodes;
+mod opening;
 pub mod outbox;
 pub mod page;
 pub mod pattern;

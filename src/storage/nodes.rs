@@ -101,7 +101,7 @@ pub async fn list(database: &Database, cursor: Option<&str>, limit: u64) -> Resu
         })?;
         query = query.filter(Column::Epoch.gt(after));
     }
-    let nodes = within(query.all(database.read())).await?;
+    let nodes = within(query.all(database.read().await?)).await?;
     Ok(Page::of(nodes, limit, |node: &Node| node.epoch.to_string()))
 }
 

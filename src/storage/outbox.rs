@@ -47,7 +47,7 @@ pub async fn waiting(database: &Database) -> Result<Waiting, CallError> {
         .column_as(Column::CreatedAt.min(), "oldest")
         .filter(Column::Seq.is_null())
         .into_model::<Found>();
-    let found = within(query.one(database.read())).await?;
+    let found = within(query.one(database.read().await?)).await?;
     Ok(found.map_or_else(Waiting::default, |found| Waiting {
         events: found.events,
         oldest_ms: found.oldest.map_or(0, |oldest| Ord::max(now_ms().saturating_sub(oldest), 0)),
@@ -90,7 +90,7 @@ pub async fn number(database: &Database, most: u32) -> Result<Numbered, CallErro
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn published(database: &Database) -> Result<i64, CallError> {
-    let row = within(hub_state::Entity::find_by_id(PUBLISHED).one(database.read())).await?;
+    let row = within(hub_state::Entity::find_by_id(PUBLISHED).one(database.read().await?)).await?;
     Ok(row.map_or(0, |row| row.value))
 }
 

@@ -45,6 +45,9 @@ pub(super) async fn postgres(settings: &Settings) -> Result<DatabaseConnection, 
     // sea-orm repeats the URL in errors and spans, and with it the password; so it sees another one.
     let connections = settings.max_connections.max(1);
     let mut options = common(ConnectOptions::new("postgres://localhost"), settings, connections);
+    // The driver counts connecting as a part of the wait for a connection, and begins anew with each wait. How long a
+    // call waits is for `Opening` to say.
+    options.acquire_timeout(settings.attempt()).connect_timeout(settings.attempt());
     options.map_sqlx_postgres_opts(move |given| {
         use sea_orm::sqlx::ConnectOptions;
         drop(given);

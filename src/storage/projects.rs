@@ -114,7 +114,7 @@ async fn begin(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: &str) -> Result<Option<Project>, CallError> {
-    within(Entity::find_by_id(id).one(database.read())).await
+    within(Entity::find_by_id(id).one(database.read().await?)).await
 }
 
 /// Projects by age, oldest first.
@@ -138,7 +138,7 @@ pub async fn list(
     if let Some(name) = filter.name {
         query = query.filter(contains(database, name));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |project| project.id.clone()))
 }
 
@@ -240,7 +240,7 @@ async fn finish(
 
 /// The name contains this text. `LIKE` heeds case on Postgres alone, so each database is asked in its own words.
 fn contains(database: &Database, text: String) -> SimpleExpr {
-    let position = match database.read().get_database_backend() {
+    let position = match database.backend() {
         DbBackend::Postgres => "strpos",
         _ => "instr",
     };

@@ -37,7 +37,7 @@ pub struct Keep {
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn shorten(database: &Database, keep: Keep) -> Result<u64, CallError> {
     // Looked at first without a lock: most of the time there is nothing to do.
-    if cut(database.read(), keep).await?.is_none() {
+    if cut(database.read().await?, keep).await?.is_none() {
         return Ok(0);
     }
     let tx = database.begin().await?;

@@ -90,7 +90,7 @@ pub async fn add(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, kind: &str, name: &str) -> Result<Option<Service>, CallError> {
-    within(of(kind, name).one(database.read())).await
+    within(of(kind, name).one(database.read().await?)).await
 }
 
 /// Services of a kind by name, without their documents.
@@ -123,7 +123,7 @@ pub async fn list(
     if let Some(cursor) = cursor {
         query = query.filter(Column::Name.gt(decode_cursor(cursor)?));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |service: &Service| service.name.clone()))
 }
 
@@ -209,14 +209,14 @@ pub async fn remove(
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn overview(database: &Database, known: Option<i64>) -> Result<Option<Overview>, CallError> {
-    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read())).await?;
+    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read().await?)).await?;
     let revision = counter.map_or(0, |counter| counter.value);
     if known == Some(revision) {
         return Ok(None);
     }
     // Read after the counter: the list is at least as new.
     let all = Entity::find().select_only().columns([Column::Name, Column::Revision]);
-    let services = within(all.into_tuple().all(database.read())).await?;
+    let services = within(all.into_tuple().all(database.read().await?)).await?;
     Ok(Some(Overview { revision, services }))
 }
 
@@ -225,7 +225,7 @@ pub async fn overview(database: &Database, known: Option<i64>) -> Result<Option<
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn load(database: &Database, name: &str) -> Result<Option<Service>, CallError> {
-    within(Entity::find().filter(Column::Name.eq(name)).one(database.read())).await
+    within(Entity::find().filter(Column::Name.eq(name)).one(database.read().await?)).await
 }
 
 fn of(kind: &str, name: &str) -> sea_orm::Select<Entity> {

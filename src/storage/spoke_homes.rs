@@ -104,7 +104,7 @@ pub async fn claim(database: &Database, mut home: Home, any: bool) -> Result<Opt
     match database.commit_events(tx).await {
         Ok(()) => Ok(Some(epoch)),
         // It may have been committed, and only the answer lost: no other claim has this epoch.
-        Err(error) => match within(Entity::find_by_id(id).one(database.read())).await {
+        Err(error) => match within(Entity::find_by_id(id).one(database.read().await?)).await {
             Ok(Some(held)) if held.epoch == epoch => Ok(Some(epoch)),
             _ => Err(error),
         },
@@ -152,10 +152,13 @@ async fn release_where(database: &Database, which: Condition) -> Result<(), Call
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn read(database: &Database, known: Option<i64>, all: bool) -> Result<Homes, CallError> {
-    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read())).await?;
+    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read().await?)).await?;
     let revision = counter.map_or(0, |counter| counter.value);
-    let nodes =
-        if all { nodes::entered(database.read()).await? } else { nodes::living(database.read()).await? };
+    let nodes = if all {
+        nodes::entered(database.read().await?).await?
+    } else {
+        nodes::living(database.read().await?).await?
+    };
     let homes = if known == Some(revision) { None } else { Some(since(database, known).await?) };
     Ok(Homes { revision, nodes, homes })
 }
@@ -178,7 +181,7 @@ async fn since(database: &Database, known: Option<i64>) -> Result<Vec<Seen>, Cal
         ])
         .expr_as(new(Column::Operations), "operations")
         .expr_as(new(Column::Metadata), "metadata");
-    within(query.into_model::<Seen>().all(database.read())).await
+    within(query.into_model::<Seen>().all(database.read().await?)).await
 }
 
 /// Takes away the homes in processes that are not in the table of processes any more.

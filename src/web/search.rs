@@ -1,14 +1,14 @@
 //! Searching: two services behind one form of question and answer.
 
 use alkhub_core::{CallError, error::codes};
-use http::{HeaderValue, StatusCode, header};
-use reqwest::Url;
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::{Request, Url};
 use serde::Deserialize;
 
 use super::{Web, page::plain};
 use crate::{
     config::{Provider, Secret},
-    outbound::{Outbound, Redirects, bounded, failure},
+    outbound::{Outbound, Redirects, bounded},
 };
 
 /// Where Brave answers.
@@ -189,14 +189,13 @@ impl Service {
     }
 
     async fn ask(&self, query: &Query) -> Result<Vec<Found>, CallError> {
-        let mut request =
-            self.outbound.client().get(self.question(query)?).header(header::ACCEPT, "application/json");
+        let mut request = Request::new(Method::GET, self.question(query)?);
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(key) = &self.key {
             let name =
                 if self.provider == Provider::Brave { "x-subscription-token" } else { "authorization" };
-            request = request.header(name, key);
+            request.headers_mut().insert(name, key.clone());
         }
-        let request = request.build().map_err(|error| failure(&error))?;
         let response = self.outbound.send(request, Redirects::SameOrigin).await?;
         let status = response.status();
         if !status.is_success() {

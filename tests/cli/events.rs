@@ -58,3 +58,20 @@ fn following_goes_on_after_the_hub_was_away() {
     interrupt(&child);
     assert_eq!(end(&mut child).code(), Some(130));
 }
+
+#[test]
+fn following_ends_with_whoever_reads() {
+    let place = Place::new();
+    let hub = place.hub();
+    for arguments in
+        [&["events", "--follow", "--since", "0", "--json"][..], &["call", "event.watch", "{\"since\": 0}"]]
+    {
+        let mut child =
+            place.command(arguments, &hub.as_admin()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        lines.next().expect("an event").expect("UTF-8");
+        // Nothing happens after this that it could be told by writing.
+        drop(lines);
+        assert_eq!(end(&mut child).code(), Some(0), "{arguments:?}");
+    }
+}

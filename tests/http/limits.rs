@@ -84,6 +84,23 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_connection_that_says_nothing_is_not_kept() {
+    each_hub_with(
+        |config| config.limits.header_timeout = Duration::from_millis(200),
+        async |hub| {
+            for beginning in [&b""[..], b"P", b"PR"] {
+                let mut socket =
+                    TcpStream::connect(hub.url.trim_start_matches("http://")).await.expect("connected");
+                socket.write_all(beginning).await.expect("sent");
+                let mut answer = Vec::new();
+                socket.read_to_end(&mut answer).await.expect("closed");
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn large_heads_are_refused() {
     each_hub(async |hub| {
         let large = hub.request(Method::GET, "/api/info").header("x-large", "x".repeat(100_000));

@@ -41,6 +41,8 @@ fn paths_that_are_for_others() {
     );
     assert_eq!(found("core/src/call.rs", "fn f(r: poem::Request) {}"), ["core/src/call.rs:1"]);
     assert_eq!(found("src/hub.rs", "use redis as r; extern crate sqlx;"), ["src/hub.rs:1", "src/hub.rs:1"]);
+    assert_eq!(found("src/web/fetch.rs", "use reqwest::Client;"), ["src/web/fetch.rs:1"]);
+    assert_eq!(found("src/imports/a.rs", "fn a() { reqwest::Client::new(); }"), ["src/imports/a.rs:1"]);
     assert_eq!(found("src/hub.rs", "use cap_std::fs::Dir;"), ["src/hub.rs:1"]);
     assert_eq!(found("src/spoke/git.rs", "fn f() { std::fs::read(path) }"), ["src/spoke/git.rs:1"]);
     assert_eq!(found("core/src/call.rs", "use tokio_tungstenite::accept_async;"), ["core/src/call.rs:1"]);

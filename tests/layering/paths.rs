@@ -63,6 +63,13 @@ const RULES: &[Knowledge] = &[
         paths: &["tokio_tungstenite"],
         remedy: "let the handler call the peer that holds the connection",
     },
+    guarded("src/llm"),
+    guarded("src/transport"),
+    guarded("src/web"),
+    Knowledge {
+        paths: &["reqwest::Client::builder", "reqwest::Client::new", "reqwest::ClientBuilder"],
+        ..guarded("src/imports")
+    },
     Knowledge {
         scope: "src",
         home: Some("src/spoke"),
@@ -88,6 +95,16 @@ const RULES: &[Knowledge] = &[
         remedy: "let core declare a trait or take a value, and implement or make it in src",
     },
 ];
+
+/// What users can cause to be asked for goes out by `Outbound` alone: a client of one's own has no guard.
+const fn guarded(scope: &'static str) -> Knowledge {
+    Knowledge {
+        scope,
+        home: None,
+        paths: &["reqwest::Client", "reqwest::ClientBuilder", "reqwest::get"],
+        remedy: "make a `reqwest::Request` and send it by src/outbound",
+    }
+}
 
 /// Nobody mentions what is not for its layer.
 pub(super) fn knowledge(tree: &Tree) -> Vec<String> {

@@ -308,3 +308,24 @@ async fn what_may_change_while_the_hub_runs_does() {
     // The line of a request, which only the new filter lets through.
     hub.logs("\"path\":\"/openapi.json\"").await;
 }
+
+#[tokio::test]
+async fn what_may_be_asked_of_others_changes_while_the_hub_runs() {
+    let backend = Backend::all().await.swap_remove(0);
+    let path = file(&backend, "");
+    let hub = Process::start(&backend, &path, None);
+    let fetch = async || {
+        let url = format!("{}/api/web/fetch", hub.url);
+        Answer::of(
+            hub.client.get(url).bearer_auth(ADMIN).query(&[("url", format!("{}/openapi.json", hub.url))]),
+        )
+        .await
+    };
+    fetch().await.problem(403, "OUTBOUND_REFUSED");
+    replace(&path, "[outbound]\nallow = [\"127.0.0.1\"]\n");
+    until("it may be reached", BOUND, async || fetch().await.status.is_success()).await;
+    replace(&path, "[outbound]\nallow = [\"127.0.0.1\"]\n[web.fetch]\nbytes = 2048\n");
+    until("less is read", BOUND, async || fetch().await.ok()["truncated"] == true).await;
+    replace(&path, "[web.fetch]\nbytes = 2048\n");
+    until("it may not be reached", BOUND, async || fetch().await.status == 403).await;
+}

@@ -6,7 +6,7 @@ use alkhub::config::Config;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{Client, Events, OLDER};
+use super::client::{Client, Events, OLDER, refused};
 use crate::support::{
     hub::{ADMIN, Answer, TestHub, each_hub, each_hub_with},
     until,
@@ -182,6 +182,26 @@ async fn a_key_that_ends_ends_its_streams() {
         let revoked = Answer::of(hub.request(Method::DELETE, &format!("/api/keys/{id}"))).await;
         assert!(revoked.status.is_success(), "{revoked:?}");
         assert!(events.next().await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ended_session_is_over() {
+    each_hub(async |hub| {
+        let client = Client::older(hub, OLDER[2]).await;
+        let other = Client::older(hub, OLDER[2]).await;
+        let mut events = open(&client, None).await;
+        events.next().await.expect("the first event");
+        let ended = client.request(Method::DELETE, None).send().await.expect("an answer");
+        assert_eq!(ended.status(), 204);
+        assert!(events.next().await.is_none(), "its streams end");
+        refused(&client.send(&client.message("tools/list", json!({}))).await, 404, "NOT_FOUND");
+        for method in [Method::GET, Method::DELETE] {
+            Answer::of(client.request(method, None)).await.problem(404, "NOT_FOUND");
+        }
+        assert!(!other.tools().await.is_empty(), "another session goes on");
+        assert!(!Client::older(hub, OLDER[2]).await.tools().await.is_empty(), "a new one begins");
     })
     .await;
 }

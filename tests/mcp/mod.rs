@@ -1,9 +1,10 @@
 //! MCP at `/mcp`, over raw HTTP.
 
 mod access;
-mod client;
+pub(crate) mod client;
 mod coming_back;
 mod guarded;
+mod plain;
 mod processes;
 mod questions;
 mod resources;

@@ -6,7 +6,7 @@ use alkhub::config::Config;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{Client, Events, OLDER};
+use super::client::{Client, Events, OLDER, refused};
 use crate::support::{
     database::Backend,
     hub::TestHub,
@@ -76,6 +76,12 @@ async fn a_session_works_cancels_and_resumes_at_every_process() {
                 there.request(Method::DELETE, None).send().await.expect("an answer");
             });
             assert_eq!(answer.ok()["result"]["structuredContent"]["code"], "ABORTED");
+            // And over, for both.
+            refused(&there.send(&there.calling("kit_echo", &json!({ "text": "x" }))).await, 404, "NOT_FOUND");
+            until("the session is over", PATIENCE, async || {
+                here.send(&here.calling("kit_echo", &json!({ "text": "x" }))).await.status == 404
+            })
+            .await;
         }
         tokio::time::timeout(Duration::from_secs(60), one.stop()).await.expect("stopped");
         two.stop().await;

@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{open_hasty, postgres::Postgres};
+use super::{open_hasty, open_within, postgres::Postgres};
 use crate::support::until;
 
 /// An answer that takes longer hangs. Each is bounded by a quarter of it; the rest is for a loaded machine.
@@ -148,4 +148,60 @@ async fn a_network_that_swallows_everything() {
     is_told(&database).await;
     gulf.swallows.send_replace(false);
     is_found_again(&database).await;
+}
+
+/// A way to a server that takes its time to let somebody in, and loses all connections when that changes.
+struct Porter {
+    address: SocketAddr,
+    takes: Arc<watch::Sender<Duration>>,
+}
+
+impl Porter {
+    async fn before(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let takes = Arc::new(watch::Sender::new(Duration::ZERO));
+        let state = takes.clone();
+        tokio::spawn(async move {
+            while let Ok((mut inner, _)) = listener.accept().await {
+                let (target, mut state) = (target.clone(), state.subscribe());
+                tokio::spawn(async move {
+                    let takes = *state.borrow_and_update();
+                    let let_in = async {
+                        tokio::time::sleep(takes).await;
+                        let Ok(mut outer) = TcpStream::connect(target).await else { return };
+                        let _ = copy_bidirectional(&mut inner, &mut outer).await;
+                    };
+                    tokio::select! {
+                        () = let_in => {}
+                        _ = state.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { address, takes }
+    }
+}
+
+/// As after a crash, under load: connecting takes longer than any call waits for a connection.
+#[tokio::test]
+async fn a_postgres_that_is_slow_to_let_anybody_in() {
+    let Some(postgres) = Postgres::start().await else { return };
+    let porter = Porter::before(postgres.place()).await;
+    let url = format!("postgres://postgres@{}/postgres", porter.address);
+    let database = open_within(&url, Duration::from_millis(200)).await;
+    database.migrate().await.expect("the schema is made");
+    porter.takes.send_replace(Duration::from_secs(1));
+    // Callers come all the time, and none of them waits for long enough.
+    let waited = until("the database is found again", Duration::from_secs(60), async || {
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..24 {
+            let database = database.clone();
+            calls.spawn(async move { projects::get(&database, "none").await.is_ok() });
+        }
+        calls.join_all().await.into_iter().all(|answered| answered)
+    })
+    .await;
+    println!("found again after {waited:?}");
+    create(&database, "again").await.expect("stored");
 }

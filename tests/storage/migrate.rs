@@ -86,8 +86,9 @@ async fn what_cannot_be_opened_is_told_without_the_password() {
         "sqlite::memory:",
         "sqlite://x?mode=memory",
     ] {
+        let short = Duration::from_millis(200);
         let settings =
-            Settings { url: url.into(), max_connections: 2, acquire_timeout: Duration::from_millis(200) };
+            Settings { url: url.into(), max_connections: 2, acquire_timeout: short, connect_timeout: short };
         let refused = Database::connect(&settings).await.err().expect(url);
         let told = format!("{refused} {refused:?} {settings:?}");
         assert!(!told.contains("swordfish"), "{told}");

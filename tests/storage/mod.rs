@@ -31,7 +31,8 @@ async fn open_hasty(url: &str) -> Database {
 }
 
 async fn open_within(url: &str, acquire_timeout: Duration) -> Database {
-    let settings = Settings { url: url.into(), max_connections: 8, acquire_timeout };
+    let connect_timeout = Duration::from_secs(10);
+    let settings = Settings { url: url.into(), max_connections: 8, acquire_timeout, connect_timeout };
     Database::connect(&settings).await.expect("the database opens")
 }
 

@@ -13,7 +13,16 @@ const SHORT: usize = 16;
 pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
     let secrets = &loaded.config.secrets;
     let mut findings = vec![match &secrets.master_key {
-        None => Finding::ok(NAME, "none is set; only encrypted values need one"),
+        // As `Vault::of` has it.
+        None if loaded.config.database_url().expose().starts_with("sqlite:") => Finding::ok(
+            NAME,
+            "none is set; the hub seals with one of its own, `master.key` beside its database",
+        ),
+        None => Finding::warn(
+            NAME,
+            "none is set, so that no credentials of services and providers can be stored",
+            "set ALKHUB_MASTER_KEY or `secrets.master_key_file`, the same for all processes",
+        ),
         Some(key) if key.expose().chars().count() < SHORT => Finding::warn(
             NAME,
             format!("it has fewer than {SHORT} characters and could be guessed"),

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{failure, shared::Shared};
+use crate::imports::refuse_key;
 
 /// Code of the refusal of a tool that was changed.
 pub(super) const TOOL_CHANGED: &str = "TOOL_CHANGED";
@@ -29,7 +30,7 @@ pub(super) struct Serve {
 
 #[async_trait]
 impl ErasedHandler for Serve {
-    async fn serve(&self, _call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
         let Value::Object(arguments) = input.value()? else {
             return Err(CallError::fault("", "must be an object"));
         };
@@ -37,6 +38,7 @@ impl ErasedHandler for Serve {
         if self.refused {
             return Err(self.refusal());
         }
+        refuse_key(call)?;
         let connection = self.shared.connection()?;
         let tool = Called {
             service,
@@ -46,7 +48,7 @@ impl ErasedHandler for Serve {
         };
         // A call that is given up may have met with a server that hangs.
         let unanswered = Unanswered(Some(&self.shared));
-        let result = connection.call(&self.tool, arguments).await;
+        let result = connection.call(&self.tool, arguments, call.carried()).await;
         unanswered.answered();
         match result {
             Ok(result) => answer(tool, result).map(Answer::Once),

@@ -1,20 +1,24 @@
 //! The hub as an MCP client: one connection to one server.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use alkhub_core::import::mcp::Tool;
+use parking_lot::Mutex;
 use rmcp::{
     ClientHandler, Peer, RoleClient,
     model::{
         CallToolRequest, CallToolRequestParams, CancelledNotificationParam, ClientConfig, ClientRequest,
-        Implementation, JsonObject, ListToolsRequest, PaginatedRequestParams, RequestId, ServerResult,
+        Implementation, JsonObject, ListToolsRequest, PaginatedRequestParams, ProgressNotificationParam,
+        ProgressToken, RequestId, ServerResult,
     },
     service::{NotificationContext, PeerRequestOptions, ServiceError},
 };
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Turn, Notify};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::progress::{Progress, Step};
 
 /// Most tools of a server.
 const MOST_TOOLS: usize = 5000;
@@ -23,15 +27,55 @@ const MOST_PAGES: usize = 500;
 /// Most bytes of all descriptions.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Longest message of a word on progress that is passed on, in characters.
+const LONGEST_MESSAGE: usize = 500;
+
 /// What the hub is to a server.
 pub(super) struct Client {
     name: String,
     changed: Arc<Notify>,
+    followed: Followed,
 }
 
 impl Client {
-    pub(super) fn new(service: &str, changed: Arc<Notify>) -> Self {
-        Self { name: format!("alkdev-{service}"), changed }
+    pub(super) fn new(service: &str, changed: Arc<Notify>, followed: Followed) -> Self {
+        Self { name: format!("alkdev-{service}"), changed, followed }
+    }
+}
+
+/// Calls whose callers hear of progress, by the token that the library gave their request. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Followed {
+    inner: Arc<Followers>,
+}
+
+#[derive(Default)]
+struct Followers {
+    by_token: Mutex<HashMap<ProgressToken, Arc<Progress>>>,
+    /// Held while a request is sent and entered.
+    entering: Turn<()>,
+}
+
+impl Followed {
+    fn told(&self, progress: ProgressNotificationParam) {
+        let follower = self.inner.by_token.lock().get(&progress.progress_token).cloned();
+        if let Some(follower) = follower {
+            let message = progress.message.map(|mut message| {
+                let end = message.char_indices().nth(LONGEST_MESSAGE).map_or(message.len(), |(at, _)| at);
+                message.truncate(end);
+                message
+            });
+            follower.tell(Step { progress: progress.progress, total: progress.total, message });
+        }
+    }
+}
+
+/// A call that is followed, until it is dropped.
+struct Following(Followed, ProgressToken);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.inner.by_token.lock().remove(&self.1);
     }
 }
 
@@ -40,6 +84,16 @@ impl ClientHandler for Client {
         // No capabilities: the hub has nobody whom a server could ask for anything.
         let implementation = Implementation::new(self.name.clone(), env!("CARGO_PKG_VERSION"));
         ClientConfig::new(Default::default(), implementation)
+    }
+
+    async fn on_progress(
+        &self,
+        progress: ProgressNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        // A request is entered in the same turn in which it is sent: what is told of it cannot come before.
+        drop(self.followed.inner.entering.lock().await);
+        self.followed.told(progress);
     }
 
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
@@ -54,6 +108,7 @@ pub(super) struct Connection {
     pub(super) closed: CancellationToken,
     /// Woken when the server says that its tools have changed.
     pub(super) changed: Arc<Notify>,
+    pub(super) followed: Followed,
     /// Name and version of the server.
     pub(super) server: String,
     /// Revision of the protocol.
@@ -89,9 +144,15 @@ struct List {
 
 impl Connection {
     /// Calls a tool. When the future is dropped, the server is told that nobody waits any more.
-    pub(super) async fn call(&self, tool: &str, arguments: JsonObject) -> Result<Value, Failure> {
+    pub(super) async fn call(
+        &self,
+        tool: &str,
+        arguments: JsonObject,
+        progress: Option<Arc<Progress>>,
+    ) -> Result<Value, Failure> {
         let params = CallToolRequestParams::new(Cow::Owned(tool.to_owned())).with_arguments(arguments);
-        let result = self.request(ClientRequest::CallToolRequest(CallToolRequest::new(params))).await?;
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let result = self.request(request, progress).await?;
         // As text: the library keeps some numbers as `f32`, which as values would become others.
         let result = serde_json::to_vec(&result).and_then(|text| serde_json::from_slice(&text));
         let mut result: Value = result.map_err(|error| Failure::Strange(error.to_string()))?;
@@ -114,7 +175,7 @@ impl Connection {
                 request.params = Some(PaginatedRequestParams::default().with_cursor(Some(cursor)));
             }
             // Past the cache of the library: this is asked in order to know what is so now.
-            let result = self.request(ClientRequest::ListToolsRequest(request)).await?;
+            let result = self.request(ClientRequest::ListToolsRequest(request), None).await?;
             let page: List = serde_json::to_value(result)
                 .and_then(serde_json::from_value)
                 .map_err(|error| Failure::Strange(error.to_string()))?;
@@ -142,9 +203,22 @@ impl Connection {
         Err(Failure::TooMuch("its list of tools does not end"))
     }
 
-    async fn request(&self, request: ClientRequest) -> Result<ServerResult, ServiceError> {
+    async fn request(
+        &self,
+        request: ClientRequest,
+        progress: Option<Arc<Progress>>,
+    ) -> Result<ServerResult, ServiceError> {
         let options = PeerRequestOptions::no_options();
-        let mut handle = self.peer.send_cancellable_request(request, options).await?;
+        let (mut handle, _following) = match progress {
+            None => (self.peer.send_cancellable_request(request, options).await?, None),
+            Some(progress) => {
+                let _turn = self.followed.inner.entering.lock().await;
+                let handle = self.peer.send_cancellable_request(request, options).await?;
+                self.followed.inner.by_token.lock().insert(handle.progress_token.clone(), progress);
+                let following = Following(self.followed.clone(), handle.progress_token.clone());
+                (handle, Some(following))
+            }
+        };
         let mut waiting = Waiting { peer: &self.peer, id: Some(handle.id.clone()) };
         let answer = (&mut handle.rx).await;
         waiting.id = None;

@@ -104,6 +104,64 @@ impl Credentials {
     }
 }
 
+/// Variables by which interpreters, loaders, shells and tools are told to run something else than what stands in their
+/// command line. A list of what is known; programs that are allowed should be ones that take no such orders.
+const STEERING: &[&str] = &[
+    "BASH*",
+    "BUN_*",
+    "BUNDLE_*",
+    "CARGO_*",
+    "CDPATH",
+    "CLASSPATH",
+    "COMPLUS_*",
+    "CORECLR_*",
+    "CURL_*",
+    "DENO_*",
+    "DOCKER_*",
+    "DOTNET_*",
+    "DYLD_*",
+    "EDITOR",
+    "ELECTRON_*",
+    "ENV",
+    "GCONV_PATH",
+    "GEM_*",
+    "GIT_*",
+    "GLIBC_*",
+    "GO*",
+    "HOME",
+    "IFS",
+    "JAVA_*",
+    "JDK_*",
+    "LD_*",
+    "LUA_*",
+    "MALLOC_*",
+    "NODE_*",
+    "NPM_*",
+    "OPENSSL_*",
+    "PAGER",
+    "PATH",
+    "PERL*",
+    "PHP*",
+    "PIP_*",
+    "PIPX_*",
+    "PNPM_*",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHON*",
+    "RUBY*",
+    "RUST*",
+    "SHELL*",
+    "SSH_*",
+    "SSL_CERT_*",
+    "TMPDIR",
+    "UV_*",
+    "VIRTUAL_ENV",
+    "VISUAL",
+    "XDG_*",
+    "YARN_*",
+    "_JAVA_OPTIONS",
+];
+
 /// Programs that may be started, and what they see of the hub's environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stdio {
@@ -118,10 +176,34 @@ impl Stdio {
     #[must_use]
     pub fn allows(&self, program: &Program) -> bool {
         let wanted = std::iter::once(&program.command).chain(&program.args);
-        self.allow.iter().any(|line| match line.strip_suffix(" *") {
-            Some(command) => command.trim() == program.command,
-            None => line.split_whitespace().eq(wanted.clone()),
-        })
+        self.allows_anything(program)
+            || self.allow.iter().any(|line| line.split_whitespace().eq(wanted.clone()))
+    }
+
+    /// Whether it may be started with whatever arguments.
+    fn allows_anything(&self, program: &Program) -> bool {
+        let commands = self.allow.iter().filter_map(|line| line.strip_suffix(" *"));
+        commands.map(str::trim).any(|command| command == program.command)
+    }
+
+    /// Why this variable cannot be given to this program, if it cannot: it would decide what is run, which the allowed
+    /// command line is to do alone.
+    fn refuses(&self, program: &Program, name: &str) -> Option<&'static str> {
+        if name.is_empty() || name.contains('=') {
+            return Some("is no name of a variable");
+        }
+        if self.allows_anything(program) {
+            return None;
+        }
+        if self.env.iter().any(|own| own == name) {
+            return Some("is a variable that the operator passes on (`imports.stdio.env`)");
+        }
+        let name = name.to_ascii_uppercase();
+        let steers = STEERING.iter().any(|steering| match steering.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == *steering,
+        });
+        steers.then_some("decides what the program loads or runs; only the operator may set it")
     }
 }
 
@@ -150,6 +232,11 @@ impl Config {
                         "is not a command that the operator allows; `imports.stdio.allow` must have exactly this \
                          command line",
                     ));
+                }
+                for name in credentials.env.keys() {
+                    if let Some(why) = stdio.refuses(program, name) {
+                        return Err(CallError::fault(alkhub_core::validate::child("/env", name), why));
+                    }
                 }
                 if credentials.bearer.is_some() || !credentials.headers.is_empty() {
                     return Err(CallError::fault(
@@ -207,6 +294,23 @@ mod tests {
             assert_eq!(stdio.allows(&program(command, args)), expected, "{command} {args:?}");
         }
         assert!(!Stdio::default().allows(&program("/usr/bin/x", &[])));
+    }
+
+    #[test]
+    fn variables_do_not_say_what_is_run() {
+        let allow = vec!["/usr/bin/npx -y server".to_owned(), "/usr/bin/any *".to_owned()];
+        let stdio = Stdio { allow, env: vec!["LANG".to_owned()] };
+        let exact = program("/usr/bin/npx", &["-y", "server"]);
+        for name in
+            ["NODE_OPTIONS", "LD_PRELOAD", "PATH", "npm_config_registry", "PYTHONPATH", "LANG", "", "A=B"]
+        {
+            assert!(stdio.refuses(&exact, name).is_some(), "{name}");
+        }
+        for name in ["TOKEN", "GITHUB_TOKEN", "API_URL"] {
+            assert_eq!(stdio.refuses(&exact, name), None, "{name}");
+        }
+        // Whoever may give it any arguments can have it run anything.
+        assert_eq!(stdio.refuses(&program("/usr/bin/any", &["x"]), "LD_PRELOAD"), None);
     }
 
     #[test]

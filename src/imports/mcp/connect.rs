@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alkhub_core::{CallError, import::mcp::Tool};
 use http::{HeaderName, HeaderValue};
+use reqwest::Url;
 use rmcp::{
     RoleClient,
     model::ProtocolVersion,
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Config, Credentials, Mcp,
     child::{self, Group},
-    client::{Client, Connection},
+    client::{Client, Connection, Followed},
     failure,
 };
 
@@ -71,7 +72,7 @@ impl Mcp {
         credentials: &Credentials,
     ) -> Result<(Arc<Connection>, Vec<Tool>), CallError> {
         // Each time: what was allowed when it was stored may not be any more.
-        config.check(credentials, self.inner.outbound.guard(), &self.inner.stdio)?;
+        config.check(credentials, self.inner.outbound.guard(), &self.inner.stdio.load())?;
         let connected = async {
             let connection = Arc::new(self.open(service, config, credentials).await?);
             let tools = connection.tools().await.map_err(|error| failure::of_list(service, error))?;
@@ -108,7 +109,8 @@ impl Mcp {
         // From here on, leaving early ends whatever has begun.
         let guard = stop.clone().drop_guard();
         let changed = Arc::new(Notify::new());
-        let client = Client::new(service, changed.clone());
+        let followed = Followed::default();
+        let client = Client::new(service, changed.clone(), followed.clone());
         let mut group = None;
         let running = match (&config.url, &config.stdio) {
             (Some(url), _) => {
@@ -116,7 +118,8 @@ impl Mcp {
                 serve_client_with_lifecycle_and_ct(client, transport, greeting, stop).await
             }
             (None, Some(program)) => {
-                let (child, stdout, stdin) = child::start(service, program, &self.inner.stdio, credentials)?;
+                let (child, stdout, stdin) =
+                    child::start(service, program, &self.inner.stdio.load(), credentials)?;
                 group = Some(child);
                 let bytes = self.inner.outbound.limits().response_bytes;
                 let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(bytes);
@@ -147,6 +150,7 @@ impl Mcp {
             peer,
             closed,
             changed,
+            followed,
             protocol,
             _stop: guard,
         }))
@@ -158,8 +162,8 @@ impl Mcp {
         credentials: &Credentials,
     ) -> Result<StreamableHttpClientTransport<reqwest::Client>, CallError> {
         let outbound = &self.inner.outbound;
-        let http = outbound.builder().read_timeout(SILENCE).pool_max_idle_per_host(CONCURRENT);
-        let http = http.build().map_err(|error| CallError::internal(&error))?;
+        let target = Url::parse(url).map_err(|error| CallError::internal(&error))?;
+        let http = outbound.client_for(&target, SILENCE, CONCURRENT)?;
         let bytes = outbound.limits().response_bytes;
         let mut headers = HashMap::new();
         for (name, value) in &credentials.headers {

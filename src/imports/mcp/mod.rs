@@ -22,6 +22,7 @@ use std::{
 };
 
 use alkhub_core::{CallError, import::mcp::Tool, registry::SpecLimits};
+use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,7 +47,7 @@ pub struct Mcp {
 
 struct Inner {
     outbound: Outbound,
-    stdio: Stdio,
+    stdio: ArcSwap<Stdio>,
     specs: SpecLimits,
     database: Database,
     tasks: TaskTracker,
@@ -79,8 +80,13 @@ impl Mcp {
         tasks: TaskTracker,
         quiet: CancellationToken,
     ) -> Self {
-        let open = Mutex::default();
+        let (stdio, open) = (ArcSwap::from_pointee(stdio), Mutex::default());
         Self { inner: Arc::new(Inner { outbound, stdio, specs, database, tasks, quiet, open }) }
+    }
+
+    /// These programs may be started from now on; one that runs goes on until its connection ends.
+    pub fn set_stdio(&self, stdio: Stdio) {
+        self.inner.stdio.store(Arc::new(stdio));
     }
 
     /// Connects, asks for the tools, and leaves again.
@@ -146,5 +152,11 @@ impl Connector for Mcp {
     fn run(&self, service: Service, link: Link) -> BoxFuture<'static, Result<(), CallError>> {
         let mcp = self.clone();
         Box::pin(async move { mcp.keep(service, link).await })
+    }
+
+    fn look(&self, name: Option<&str>) {
+        let open = self.inner.open.lock();
+        let wanted = open.iter().filter(|(held, _)| name.is_none_or(|name| name == held.as_str()));
+        wanted.filter_map(|(_, shared)| shared.upgrade()).for_each(|shared| shared.wanted.notify_one());
     }
 }

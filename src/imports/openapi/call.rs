@@ -13,10 +13,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http::{HeaderName, HeaderValue};
-use reqwest::{Client, Request, Response, Url};
+use reqwest::{Request, Response, Url};
 
 use super::auth::{Signer, Token};
-use crate::outbound::{Outbound, Redirects, bounded, failure};
+use crate::{
+    imports::refuse_key,
+    outbound::{Outbound, Redirects, bounded, failure},
+};
 
 /// As much of a failed answer as is read.
 const MOST_OF_FAILURE: usize = 64 * 1024;
@@ -27,9 +30,17 @@ const LARGEST_EVENT: usize = 4 * 1024 * 1024;
 pub(super) struct Shared {
     pub(super) outbound: Outbound,
     /// For streams, which may be silent for long.
-    pub(super) streams: Client,
+    pub(super) streams: Outbound,
     pub(super) signer: Signer,
-    pub(super) timeout: Duration,
+    /// Longest time of a request; never longer than that of the way out.
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Shared {
+    fn timeout(&self) -> Duration {
+        let most = self.outbound.limits().timeout;
+        self.timeout.map_or(most, |timeout| timeout.min(most))
+    }
 }
 
 /// Serves one operation.
@@ -47,8 +58,15 @@ struct Begun {
 
 #[async_trait]
 impl ErasedHandler for Handler {
-    async fn serve(&self, _call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
-        let planned = self.plan.request(&input.value()?)?;
+    async fn serve(&self, call: &Call, input: Unchecked<'_>) -> Result<Answer, CallError> {
+        let mut planned = self.plan.request(&input.value()?)?;
+        if self.plan.takes_key() {
+            if let Some(key) = call.idempotency_key() {
+                planned.key(key.as_str());
+            }
+        } else {
+            refuse_key(call)?;
+        }
         if self.plan.streams {
             return self.stream(&planned).await.map(Answer::Stream);
         }
@@ -56,10 +74,11 @@ impl ErasedHandler for Handler {
             let begun = self.begin(&planned).await?;
             self.finish(begun).await
         };
-        match tokio::time::timeout(self.shared.timeout, once).await {
+        let patience = self.shared.timeout();
+        match tokio::time::timeout(patience, once).await {
             Ok(answer) => answer.map(Answer::Once),
             Err(_) => {
-                let within = self.shared.timeout.as_millis();
+                let within = patience.as_millis();
                 let mut error = CallError::new(
                     codes::UNAVAILABLE,
                     format!("The service did not answer within {within} ms."),
@@ -87,12 +106,10 @@ impl Handler {
     async fn send(&self, planned: &Planned) -> Result<Begun, CallError> {
         let mut request = request(planned)?;
         let token = self.shared.signer.sign(&mut request).await?;
-        let outbound = &self.shared.outbound;
         let response = if self.plan.streams {
-            outbound.guard().check(request.url())?;
-            self.shared.streams.execute(request).await.map_err(|error| failure(&error))?
+            self.shared.streams.send(request, Redirects::None).await?
         } else {
-            outbound.send(request, Redirects::Any).await?
+            self.shared.outbound.send(request, Redirects::Any).await?
         };
         let head = self.head(&response, token.as_ref());
         Ok(Begun { head, response, token })
@@ -126,7 +143,7 @@ impl Handler {
             // Services that can stream need not always do so; and failures are no streams.
             self.finish(begun).await.map(Err)
         };
-        let begun = tokio::time::timeout(self.shared.timeout, begin).await;
+        let begun = tokio::time::timeout(self.shared.timeout(), begin).await;
         let late = |_| CallError::new(codes::UNAVAILABLE, "The service did not begin to answer in time.");
         let begun = match begun.map_err(late)?? {
             Ok(begun) => begun,

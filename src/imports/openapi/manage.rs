@@ -13,6 +13,7 @@ use reqwest::{Request, Url};
 
 use super::{
     Config, Credentials, Given, KIND, Source,
+    auth::Signer,
     config::HeaderText,
     source::invalid,
     view::{Summary, view},
@@ -138,7 +139,7 @@ impl<'c> Manager<'c> {
         {
             return Err(exists(&name));
         }
-        let source = self.source(&wanted).await?;
+        let source = self.source(&wanted, None).await?;
         let source = source.ok_or_else(|| {
             CallError::fault("/url", "exactly one of `url`, `document` and `compressed` must be given")
         })?;
@@ -175,7 +176,8 @@ impl<'c> Manager<'c> {
     pub async fn update(&self, name: &str, change: Change) -> Result<ApiService, CallError> {
         let stored = self.load(name).await?;
         let mut config = read_config(&stored)?;
-        let fresh = self.source(&change).await?;
+        let held = self.open(&stored).await?;
+        let fresh = self.source(&change, Some((&config, &held))).await?;
         let is_fresh = fresh.is_some();
         if is_fresh {
             config.url.clone_from(&change.url);
@@ -196,7 +198,7 @@ impl<'c> Manager<'c> {
         let imported = self.import(name, &source, &config).await?;
         let moved = origin(&imported) != config.origin;
         let renewed = change.auth.is_some() || change.headers.is_some() || moved;
-        let mut credentials = if moved { Credentials::default() } else { self.open(&stored).await? };
+        let mut credentials = if moved { Credentials::default() } else { held };
         if let Some(auth) = change.auth {
             credentials.auth = auth;
         }
@@ -231,7 +233,9 @@ impl<'c> Manager<'c> {
                 "The document of this service was given and has no URL; give another one with `openapi.update`.",
             ));
         };
-        let source = Source::fetch(&self.hub.outbound, &url("/url", place)?).await?;
+        let held = self.open(&stored).await?;
+        let signer = self.signer(&Wanted::default(), Some((&config, &held)))?;
+        let source = Source::fetch(&self.hub.outbound, signer.as_ref(), &url("/url", place)?).await?;
         let after = self.import(name, &source, &config).await?;
         if origin(&after) != config.origin {
             return Err(invalid(&format!(
@@ -272,7 +276,7 @@ impl<'c> Manager<'c> {
     /// As [`Manager::add`].
     pub async fn test(&self, name: Option<String>, wanted: Wanted) -> Result<Tried, CallError> {
         let mut config = Config { base_url: wanted.base_url.clone(), ..Config::default() };
-        let source = match (self.source(&wanted).await?, &name) {
+        let source = match (self.source(&wanted, None).await?, &name) {
             (Some(source), _) => source,
             (None, Some(name)) => {
                 let stored = self.load(name).await?;
@@ -334,11 +338,50 @@ impl<'c> Manager<'c> {
         services::get(&self.hub.database, KIND, name).await?.ok_or_else(|| not_found(name))
     }
 
+    /// What signs requests for a document. Credentials are for the service's origin, which is known beforehand where the
+    /// service is stored or its `baseUrl` is given; a document that lies elsewhere never sees them.
+    fn signer(
+        &self,
+        wanted: &Wanted,
+        before: Option<(&Config, &Credentials)>,
+    ) -> Result<Option<Signer>, CallError> {
+        let given = base_url(wanted.base_url.as_deref())?.map(|url| url.origin().ascii_serialization());
+        // Where the service moves, what is stored of it stays where it was.
+        let held = before.filter(|(config, _)| given.as_ref().is_none_or(|given| *given == config.origin));
+        let Some(origin) = given.or_else(|| held.map(|(config, _)| config.origin.clone())) else {
+            return Ok(None);
+        };
+        let mut credentials = held.map(|(_, credentials)| credentials.clone()).unwrap_or_default();
+        if let Some(auth) = &wanted.auth {
+            credentials.auth = auth.clone();
+        }
+        if let Some(given) = &wanted.headers {
+            credentials.headers = headers(given.clone());
+        }
+        if credentials == Credentials::default() {
+            return Ok(None);
+        }
+        // Without a document nothing is known of where tokens come from; then it is fetched without.
+        if matches!(&credentials.auth, ApiAuth::ClientCredentials { token_url: None, .. }) {
+            return Ok(None);
+        }
+        credentials.complete(&[])?;
+        if let ApiAuth::ClientCredentials { token_url: Some(place), .. } = &credentials.auth {
+            self.hub.outbound.guard().check(&url("/auth/tokenUrl", place)?)?;
+        }
+        Signer::new(&credentials, &origin, &self.hub.outbound).map(Some)
+    }
+
     /// The document that is given, if any is.
-    async fn source(&self, wanted: &Wanted) -> Result<Option<Source>, CallError> {
+    async fn source(
+        &self,
+        wanted: &Wanted,
+        before: Option<(&Config, &Credentials)>,
+    ) -> Result<Option<Source>, CallError> {
         match (&wanted.url, &wanted.document, &wanted.compressed) {
             (Some(place), None, None) => {
-                Source::fetch(&self.hub.outbound, &url("/url", place)?).await.map(Some)
+                let signer = self.signer(wanted, before)?;
+                Source::fetch(&self.hub.outbound, signer.as_ref(), &url("/url", place)?).await.map(Some)
             }
             (None, Some(document), None) => Source::given(Given::Value(document.clone())).await.map(Some),
             (None, None, Some(text)) => Source::given(Given::Compressed(text.clone())).await.map(Some),

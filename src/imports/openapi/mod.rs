@@ -19,7 +19,6 @@ use alkhub_core::{
     import::openapi::{Imported, Plan},
 };
 use futures::{FutureExt, future::BoxFuture};
-use reqwest::Client;
 
 pub use config::{Config, Credentials};
 pub use manage::{Change, Manager, Refreshed, Tried, Wanted};
@@ -42,7 +41,7 @@ const SILENCE: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub struct OpenApi {
     outbound: Outbound,
-    streams: Client,
+    streams: Outbound,
 }
 
 impl OpenApi {
@@ -51,9 +50,7 @@ impl OpenApi {
     /// # Errors
     /// EXECUTION_ERROR where the system's certificates cannot be read.
     pub fn new(outbound: &Outbound) -> Result<Self, CallError> {
-        let streams = outbound.builder().read_timeout(SILENCE).build();
-        let streams = streams.map_err(|error| CallError::internal(&error))?;
-        Ok(Self { outbound: outbound.clone(), streams })
+        Ok(Self { outbound: outbound.clone(), streams: outbound.with_silence(SILENCE)? })
     }
 
     /// Operations with what serves them.
@@ -97,12 +94,11 @@ impl OpenApi {
         server: &reqwest::Url,
         timeout: Option<Duration>,
     ) -> Result<Arc<Shared>, CallError> {
-        let most = self.outbound.limits().timeout;
         Ok(Arc::new(Shared {
             outbound: self.outbound.clone(),
             streams: self.streams.clone(),
             signer: Signer::new(credentials, &server.origin().ascii_serialization(), &self.outbound)?,
-            timeout: timeout.map_or(most, |timeout| timeout.min(most)),
+            timeout,
         }))
     }
 

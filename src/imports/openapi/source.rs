@@ -8,11 +8,12 @@ use alkhub_core::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use reqwest::{Request, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::auth::Signer;
 use crate::outbound::{Outbound, Redirects, bounded};
 
 /// Largest document.
@@ -23,6 +24,9 @@ const LARGEST_ALL: usize = 48 * 1024 * 1024;
 const MOST: usize = 50;
 /// Rounds of following references.
 const ROUNDS: usize = 8;
+
+/// What may help where a document is not for everybody.
+const UNSIGNED: &str = "; credentials are shown for it only where `baseUrl`, or the service as it is stored, has the same origin";
 
 /// A document that is given, and not fetched.
 #[derive(Clone, Debug)]
@@ -87,12 +91,16 @@ impl Source {
     }
 
     /// Fetches a document, and those of its origin that it refers to. One of these that cannot be had is left out: the report
-    /// says what it is missed for.
+    /// says what it is missed for. What goes to the signer's origin shows the service's credentials.
     ///
     /// # Errors
     /// OPENAPI_INVALID, OUTBOUND_REFUSED or UNAVAILABLE.
-    pub async fn fetch(outbound: &Outbound, url: &Url) -> Result<Self, CallError> {
-        let (found, main, mut size) = fetch(outbound, url.clone()).await?;
+    pub(super) async fn fetch(
+        outbound: &Outbound,
+        signer: Option<&Signer>,
+        url: &Url,
+    ) -> Result<Self, CallError> {
+        let (found, main, mut size) = fetch(outbound, signer, url.clone()).await?;
         let mut documents = Documents::new(main.clone(), Some(found.clone()));
         let mut others: Vec<(String, Value)> = Vec::new();
         let mut tried: Vec<Url> = Vec::new();
@@ -108,7 +116,7 @@ impl Source {
             }
             for url in missing {
                 tried.push(url.clone());
-                let Ok((at, value, bytes)) = fetch(outbound, url.clone()).await else { continue };
+                let Ok((at, value, bytes)) = fetch(outbound, signer, url.clone()).await else { continue };
                 size += bytes;
                 if size > LARGEST_ALL || at.origin() != found.origin() {
                     continue;
@@ -162,17 +170,36 @@ impl Source {
 }
 
 /// A document, where it was found in the end, and its size.
-async fn fetch(outbound: &Outbound, url: Url) -> Result<(Url, Value, usize), CallError> {
+async fn fetch(
+    outbound: &Outbound,
+    signer: Option<&Signer>,
+    url: Url,
+) -> Result<(Url, Value, usize), CallError> {
     let host = url.host_str().unwrap_or_default().to_owned();
-    let mut request = Request::new(Method::GET, url);
+    let mut request = Request::new(Method::GET, url.clone());
     let accept = "application/json, application/yaml;q=0.9, text/yaml;q=0.9, */*;q=0.5";
     request.headers_mut().insert(header::ACCEPT, http::HeaderValue::from_static(accept));
     let answer = async {
-        let response = outbound.send(request, Redirects::Any).await?;
-        if !response.status().is_success() {
-            return Err(invalid(&format!("{host} answered with HTTP {}", response.status().as_u16())));
+        let token = match signer {
+            Some(signer) => signer.sign(&mut request).await?,
+            None => None,
+        };
+        // A key in the query must neither be stored with the place of the document nor come back in a redirect.
+        let in_query = *request.url() != url;
+        let redirects = if in_query { Redirects::None } else { Redirects::Any };
+        let response = outbound.send(request, redirects).await?;
+        let status = response.status();
+        if !status.is_success() {
+            if let (Some(signer), Some(token)) = (signer, &token) {
+                signer.refused(token).await;
+            }
+            let hint = match (status, signer) {
+                (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => UNSIGNED,
+                _ => "",
+            };
+            return Err(invalid(&format!("{host} answered with HTTP {}{hint}", status.as_u16())));
         }
-        let found = response.url().clone();
+        let found = if in_query { url } else { response.url().clone() };
         Ok((found, bounded(response, LARGEST).await?))
     };
     let late = || {

@@ -31,7 +31,7 @@ impl Handle<Add> for Hub {
             url: input.url,
             stdio: input.stdio.map(Into::into),
             pin: input.pin,
-            required_scopes: input.required_scopes.unwrap_or_default(),
+            required_scopes: input.required_scopes.unwrap_or_else(|| vec![format!("{name}:call")]),
             version: input.version,
             ..Config::default()
         };

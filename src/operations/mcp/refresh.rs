@@ -18,6 +18,7 @@ impl Handle<Refresh> for Hub {
         if services::get(&self.database, KIND, &input.name).await?.is_none() {
             return Err(not_found(input.name));
         }
+        self.imports.look(&self.bus, &input.name).await;
         self.mcp.refresh(&input.name).await;
         match services::get(&self.database, KIND, &input.name).await? {
             Some(service) => Ok(show(self, service, true)?),

@@ -105,7 +105,7 @@ pub async fn list(
     if let Some(cursor) = cursor {
         query = query.filter(Column::Id.gt(decode_cursor(cursor)?));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |budget: &Budget| budget.id.clone()))
 }
 

@@ -29,7 +29,7 @@ pub async fn add(database: &Database, capture: Capture) -> Result<(), CallError>
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: &str) -> Result<Option<Capture>, CallError> {
     let query = Entity::find_by_id(id).filter(Column::ExpiresAt.gt(now_ms()));
-    within(query.one(database.read())).await
+    within(query.one(database.read().await?)).await
 }
 
 /// Deletes at most so many whose time is over.
@@ -38,7 +38,7 @@ pub async fn get(database: &Database, id: &str) -> Result<Option<Capture>, CallE
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn sweep(database: &Database, most: u64) -> Result<u64, CallError> {
     let over = Entity::find().select_only().column(Column::Id).filter(Column::ExpiresAt.lte(now_ms()));
-    let ids: Vec<String> = within(over.limit(most).into_tuple().all(database.read())).await?;
+    let ids: Vec<String> = within(over.limit(most).into_tuple().all(database.read().await?)).await?;
     if ids.is_empty() {
         return Ok(0);
     }

@@ -226,7 +226,7 @@ pub async fn overdue(database: &Database, most: u64) -> Result<Vec<Reservation>,
         .filter(llm_reservations::Column::LeaseUntil.lt(now_ms()))
         .order_by_asc(llm_reservations::Column::LeaseUntil)
         .limit(most);
-    within(query.all(database.read())).await
+    within(query.all(database.read().await?)).await
 }
 
 #[cfg(test)]

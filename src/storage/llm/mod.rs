@@ -53,7 +53,7 @@ pub struct Everything {
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn everything(database: &Database, known: Option<i64>) -> Result<Option<Everything>, CallError> {
-    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read())).await?;
+    let counter = within(hub_state::Entity::find_by_id(COUNTER).one(database.read().await?)).await?;
     let revision = counter.map_or(0, |counter| counter.value);
     if known == Some(revision) {
         return Ok(None);
@@ -61,10 +61,10 @@ pub async fn everything(database: &Database, known: Option<i64>) -> Result<Optio
     // Read after the counter: all of it is at least as new.
     Ok(Some(Everything {
         revision,
-        providers: within(llm_providers::Entity::find().all(database.read())).await?,
-        aliases: within(llm_models::Entity::find().all(database.read())).await?,
-        policies: within(llm_policies::Entity::find().all(database.read())).await?,
-        budgets: within(llm_budgets::Entity::find().all(database.read())).await?,
+        providers: within(llm_providers::Entity::find().all(database.read().await?)).await?,
+        aliases: within(llm_models::Entity::find().all(database.read().await?)).await?,
+        policies: within(llm_policies::Entity::find().all(database.read().await?)).await?,
+        budgets: within(llm_budgets::Entity::find().all(database.read().await?)).await?,
     }))
 }
 

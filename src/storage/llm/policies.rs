@@ -34,5 +34,5 @@ pub async fn put(database: &Database, actor: &Actor, key_id: &str, policy: &Valu
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, key_id: &str) -> Result<Option<Policy>, CallError> {
-    within(Entity::find_by_id(key_id).one(database.read())).await
+    within(Entity::find_by_id(key_id).one(database.read().await?)).await
 }

@@ -48,7 +48,7 @@ pub async fn add(database: &Database, actor: &Actor, mut provider: Provider) -> 
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, name: &str) -> Result<Option<Provider>, CallError> {
-    within(Entity::find().filter(Column::Name.eq(name)).one(database.read())).await
+    within(Entity::find().filter(Column::Name.eq(name)).one(database.read().await?)).await
 }
 
 /// Providers by name.
@@ -64,7 +64,7 @@ pub async fn list(
     if let Some(cursor) = cursor {
         query = query.filter(Column::Name.gt(decode_cursor(cursor)?));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |provider: &Provider| provider.name.clone()))
 }
 

@@ -114,7 +114,7 @@ pub async fn summary(database: &Database, filter: &Filter, by: By) -> Result<Vec
         By::Day => query.order_by_asc(Column::Day),
         _ => query.order_by(Column::Cost.sum(), Order::Desc).order_by_asc(column),
     };
-    within(query.into_model::<Sum>().all(database.read())).await
+    within(query.into_model::<Sum>().all(database.read().await?)).await
 }
 
 /// Requests, newest first.
@@ -137,6 +137,6 @@ pub async fn list(
         let same = Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id));
         query = query.filter(Condition::any().add(Column::At.lt(at)).add(same));
     }
-    let items = within(query.all(database.read())).await?;
+    let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |record: &Record| format!("{}:{}", record.at, record.id)))
 }

@@ -63,7 +63,7 @@ pub(super) async fn whole(
 }
 
 /// A JSON text with this status.
-fn json_answer(status: StatusCode, body: Bytes) -> Response {
+pub(super) fn json_answer(status: StatusCode, body: Bytes) -> Response {
     let length = body.len();
     let mut response = Response::builder().status(status).body(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -21,6 +21,7 @@ use super::{
     guard::Guard,
     metadata,
     peek::{self, Body, Message},
+    plain,
     relay::Relay,
     running::{Name, Runs},
     server::Server,
@@ -154,6 +155,7 @@ impl Endpoint {
             Some(given) => {
                 let given = given.to_str().unwrap_or_default();
                 let known = session::verify(given, bearer(headers).unwrap_or_default());
+                let known = known.filter(|session| !self.relay.ended().has(session));
                 Some(known.ok_or_else(|| {
                     CallError::new(
                         codes::NOT_FOUND,
@@ -215,6 +217,12 @@ impl Endpoint {
             }
             Err(error) => return Err(error),
         };
+        if sender.session.is_some()
+            && let Some(call) = plain::read(asked.headers, message)
+            && let Some(answer) = plain::serve(&self.server.tools, &cx, call).await
+        {
+            return answer;
+        }
         let request = answer::request(asked.headers, asked.uri, body, cx.clone());
         let resumable = sender.session.filter(|_| message.is("tools/call") && message.wants_progress());
         let (foreign, reader) = match resumable {

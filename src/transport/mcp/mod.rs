@@ -6,10 +6,12 @@
 mod answer;
 mod changes;
 mod context;
+mod ended;
 mod endpoint;
 mod guard;
 mod metadata;
 mod peek;
+mod plain;
 mod relay;
 mod resources;
 mod running;

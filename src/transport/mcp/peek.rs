@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use alkhub_core::{CallError, engine::refuse_deep};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 /// A JSON-RPC message. Ids are compared by their text.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) id: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -29,6 +31,32 @@ struct Params<'a> {
 struct Meta<'a> {
     #[serde(borrow, default, rename = "progressToken")]
     progress_token: Option<&'a RawValue>,
+}
+
+/// What an id may be.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "read to see whether it is one")]
+enum Id<'a> {
+    Number(i64),
+    Text(#[serde(borrow)] Cow<'a, str>),
+}
+
+/// A call of a tool that says nothing but what it calls.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    arguments: Option<Map<String, Value>>,
+}
+
+/// The same, with the id of its request.
+pub(super) struct Plain<'a> {
+    pub(super) id: &'a RawValue,
+    pub(super) name: Cow<'a, str>,
+    pub(super) arguments: Option<Map<String, Value>>,
 }
 
 /// What a body holds.
@@ -63,7 +91,18 @@ fn fault(error: &serde_json::Error) -> CallError {
     CallError::bad_request(format!("The body is not a JSON-RPC message: {error}"))
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// A plain call of a tool.
+    pub(super) fn plain(&self) -> Option<Plain<'a>> {
+        if !self.is("tools/call") || self.jsonrpc.as_deref() != Some("2.0") {
+            return None;
+        }
+        let id = self.id?;
+        let _known: Id<'_> = serde_json::from_str(id.get()).ok()?;
+        let call: Call<'a> = serde_json::from_str(self.params?.get()).ok()?;
+        Some(Plain { id, name: call.name, arguments: call.arguments })
+    }
+
     /// A request, which wants an answer; everything else is a notification or an answer.
     pub(super) fn is_request(&self) -> bool {
         self.id.is_some() && self.method.is_some()
@@ -97,6 +136,16 @@ mod tests {
         let request = br#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"call","_meta":{"progressToken":1}}}"#;
         let Ok(Body::One(message)) = read(request, 16) else { panic!("one") };
         assert!(message.is_request() && message.is("tools/call") && message.wants_progress());
+        assert!(message.plain().is_none(), "it says more than what it calls");
+        let request =
+            br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"call","arguments":{"a":1}}}"#;
+        let Ok(Body::One(message)) = read(request, 16) else { panic!("one") };
+        assert!(message.plain().is_some_and(|call| call.name == "call" && call.id.get() == "7"));
+        for other in ["2.0\",\"id\":1.5", "2.0\",\"id\":[1]", "1.0\",\"id\":7"] {
+            let request = String::from_utf8_lossy(request).replace("2.0\",\"id\":7", other);
+            let Ok(Body::One(message)) = read(request.as_bytes(), 16) else { panic!("one") };
+            assert!(message.plain().is_none(), "{other}");
+        }
         let cancel = br#"{"method":"notifications/cancelled","params":{"requestId":7}}"#;
         let Ok(Body::One(message)) = read(cancel, 16) else { panic!("one") };
         assert!(!message.is_request());

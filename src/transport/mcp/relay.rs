@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
+    ended::Ended,
     running::{Name, Runs},
     session::Nonce,
     streams::{Mark, Streams},
@@ -52,6 +53,7 @@ pub(super) struct Relay {
     bus: Arc<dyn Bus>,
     runs: Runs,
     streams: Streams,
+    ended: Ended,
 }
 
 impl Relay {
@@ -63,7 +65,7 @@ impl Relay {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let relay = Self { bus, runs, streams };
+        let relay = Self { bus, runs, streams, ended: Ended::default() };
         if relay.bus.reach() != Reach::Local {
             let heard = relay.bus.subscribe(&bus::topic(ASKED, "")).await;
             let hearing = relay.clone().hear(heard, stop.clone());
@@ -79,10 +81,16 @@ impl Relay {
         }
     }
 
-    /// Cancels everything of a session, wherever it runs.
+    /// Ends a session in all processes: what runs of it is cancelled, and nothing is served of it any more.
     pub(super) async fn end(&self, key: &str, session: Nonce) {
+        self.ended.enter(session);
         self.runs.end(key, &session);
         self.ask(&Asked::End { key: key.to_owned(), session }).await;
+    }
+
+    /// The sessions that were ended.
+    pub(super) fn ended(&self) -> &Ended {
+        &self.ended
     }
 
     /// A stream after a mark, from the process where it runs; nothing where there is none.
@@ -137,7 +145,10 @@ impl Relay {
                 Ok(Asked::Cancel { key, session, id }) => {
                     self.runs.cancel(&Name { key, session, id });
                 }
-                Ok(Asked::End { key, session }) => self.runs.end(&key, &session),
+                Ok(Asked::End { key, session }) => {
+                    self.ended.enter(session);
+                    self.runs.end(&key, &session);
+                }
                 Ok(Asked::Resume { key, session, mark, reply }) => {
                     let Some(mark) = Mark::parse(&mark).filter(|mark| mark.node == self.streams.node())
                     else {

@@ -68,7 +68,7 @@ impl Standing {
                     CallError::bad_request("Mcp-Session-Id is missing; a stream belongs to its session.")
                 })?;
                 let events = relay::frames(self.relay.resume(&caller.id, session, mark).await);
-                Ok(self.response(events, place))
+                Ok(self.response(events, place, Some(session)))
             }
             _ => {
                 let changes = Changes::new(&self.state, &self.tools, caller, seen)
@@ -86,7 +86,7 @@ impl Standing {
                         (Bytes::from(frame), changes)
                     })
                 });
-                Ok(self.response(first.chain(events), place))
+                Ok(self.response(first.chain(events), place, session))
             }
         }
     }
@@ -104,9 +104,22 @@ impl Standing {
         &self,
         events: impl Stream<Item = Bytes> + Send + 'static,
         place: OwnedSemaphorePermit,
+        session: Option<Nonce>,
     ) -> Response {
-        let stopping = self.state.stopping.clone();
-        let events = events.take_until(async move { stopping.cancelled().await });
+        let (stopping, ended) = (self.state.stopping.clone(), self.relay.ended().clone());
+        let over = async move {
+            let ended = async move {
+                match session {
+                    Some(session) => ended.wait(session).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = ended => {}
+            }
+        };
+        let events = events.take_until(over);
         let keep_alive = self.state.config.load().limits.subscription_keep_alive;
         event_stream(KeptAlive::new(events.boxed(), keep_alive, place))
     }

@@ -9,7 +9,13 @@ use super::{
     allow_loopback, call, import,
     server::{BOTH, Scripted, Speaks, blocks},
 };
-use crate::support::{hub::each_hub_with, until};
+use crate::{
+    mcp::client::{Client, Events, OLDER},
+    support::{
+        hub::{Answer, each_hub_with},
+        until,
+    },
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -20,7 +26,7 @@ async fn tools_are_operations() {
             let server = Scripted::start(speaks).await;
             let added = import(hub, &server, json!({})).await;
             assert_eq!(added["status"]["phase"], "ready", "{added}");
-            assert_eq!(added["status"]["operations"], 7);
+            assert_eq!(added["status"]["operations"], 8);
             assert_eq!(added["status"]["server"], "scripted 1.2.3");
             let revision = if speaks == Speaks::Old { "2025-11-25" } else { "2026-07-28" };
             assert_eq!(added["status"]["protocol"], revision);
@@ -55,7 +61,7 @@ async fn failures_are_errors() {
     each_hub_with(allow_loopback, async |hub| {
         for speaks in BOTH {
             let server = Scripted::start(speaks).await;
-            import(hub, &server, json!({})).await;
+            import(hub, &server, json!({ "requiredScopes": [] })).await;
             let failed = call(hub, "srv.fail", json!({})).await.problem(500, "EXECUTION_ERROR");
             assert_eq!(failed["detail"], "MCP tool srv.fail returned error: one; two");
             assert_eq!(
@@ -155,6 +161,58 @@ async fn answers_are_bounded() {
             .await;
             hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn progress_is_passed_on() {
+    each_hub_with(allow_loopback, async |hub| {
+        for speaks in BOTH {
+            let server = Scripted::start(speaks).await;
+            import(hub, &server, json!({})).await;
+            for client in [Client::older(hub, OLDER[2]).await, Client::new(hub)] {
+                let message = client.following("call", &json!({ "operationId": "srv.steps" }));
+                let request = client.request(Method::POST, Some(&message));
+                let mut events = Events::of(request.send().await.expect("an answer"));
+                for step in 1..=2 {
+                    let told = loop {
+                        let (_, told) = events.next().await.expect("an event");
+                        if !told.is_null() {
+                            break told;
+                        }
+                    };
+                    assert_eq!(told["method"], "notifications/progress", "{told}");
+                    assert_eq!(told["params"]["progressToken"], "p");
+                    assert_eq!(told["params"]["progress"].as_f64(), Some(f64::from(step)));
+                    assert_eq!(told["params"]["total"].as_f64(), Some(2.0));
+                    assert_eq!(told["params"]["message"], format!("step {step}"));
+                    server.script.steps.add_permits(1);
+                }
+                let (_, result) = events.next().await.expect("an event");
+                assert!(result["result"]["content"].to_string().contains("done"), "{result}");
+            }
+            // Whoever does not ask hears nothing of it.
+            server.script.steps.add_permits(2);
+            call(hub, "srv.steps", json!({})).await.ok();
+            hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_refused_where_it_would_be_of_no_use() {
+    each_hub_with(allow_loopback, async |hub| {
+        let server = Scripted::start(Speaks::New).await;
+        import(hub, &server, json!({})).await;
+        let with_key = async |operation: &str, input: serde_json::Value| {
+            let request = hub.request(Method::POST, "/api/call").header("idempotency-key", "one");
+            Answer::of(request.json(&json!({ "operationId": operation, "input": input }))).await
+        };
+        let refused = with_key("srv.echo", json!({ "text": "hi" })).await.problem(400, "BAD_REQUEST");
+        assert!(refused["detail"].as_str().expect("words").contains("idempotency key"), "{refused}");
+        with_key("srv.add_two", json!({ "a": 1, "b": 2 })).await.ok();
     })
     .await;
 }

@@ -117,7 +117,7 @@ async fn long_lists_come_in_pages() {
         for speaks in BOTH {
             let server = Scripted::start_at(speaks, ([127, 0, 0, 1], 0).into(), tools.clone(), 50).await;
             let added = import(hub, &server, json!({})).await;
-            assert_eq!(added["status"]["operations"], 307);
+            assert_eq!(added["status"]["operations"], 308);
             hub.get("/api/operations/srv.tool_299").await.ok();
             hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
         }

@@ -102,10 +102,11 @@ async fn an_allowed_program_is_a_server() {
         hub.post("/api/mcp-servers", input).await.ok();
         let pids = call(hub, "srv.pid", json!({})).await.ok()["data"].clone();
         assert!(hub.stop().await);
-        assert!(
-            !lives(&pids["pid"]) && !lives(&pids["child"]),
-            "a hub that has stopped leaves nothing behind"
-        );
+        // Killed is not yet gone where the machine has no time for it.
+        until("a hub that has stopped leaves nothing behind", LONG, async || {
+            !lives(&pids["pid"]) && !lives(&pids["child"])
+        })
+        .await;
     })
     .await;
 }

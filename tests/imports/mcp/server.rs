@@ -14,7 +14,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-        PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig,
+        SubscriptionFilter, Tool,
     },
     service::{RequestContext, SubscriptionContext},
     transport::streamable_http_server::{
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    sync::watch,
+    sync::{Semaphore, watch},
 };
 
 /// The revision that the server speaks.
@@ -48,6 +49,8 @@ pub(super) struct Script {
     /// Calls of `wait` that run, and those that were cancelled.
     pub(super) waiting: AtomicUsize,
     pub(super) cancelled: AtomicUsize,
+    /// `steps` takes one after each step.
+    pub(super) steps: Semaphore,
     /// How often the tools were asked for, and how many a page has.
     pub(super) listed: AtomicUsize,
     page: usize,
@@ -86,6 +89,7 @@ pub(super) fn usual() -> Vec<Value> {
         json!({ "name": "fail", "description": "Fails.", "inputSchema": object }),
         json!({ "name": "refuse", "description": "Is refused.", "inputSchema": object }),
         json!({ "name": "wait", "description": "Waits to be cancelled.", "inputSchema": object }),
+        json!({ "name": "steps", "description": "Tells of two steps and waits.", "inputSchema": object }),
         json!({ "name": "large", "description": "Answers with so many bytes.", "inputSchema": {
             "type": "object", "properties": { "bytes": { "type": "integer" } } } }),
     ]
@@ -109,6 +113,7 @@ impl Scripted {
             version: watch::Sender::new(0),
             waiting: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
+            steps: Semaphore::new(0),
             listed: AtomicUsize::new(0),
             page,
             headers: Mutex::new(None),
@@ -148,6 +153,13 @@ impl Scripted {
     pub(super) fn header(&self, name: &str) -> Option<String> {
         let headers = self.script.headers.lock();
         Some(headers.as_ref()?.get(name)?.to_str().expect("text").to_owned())
+    }
+}
+
+impl Script {
+    /// Changes the tools and tells nobody.
+    pub(super) fn change_quietly(&self, change: impl FnOnce(&mut Vec<Value>)) {
+        change(&mut self.tools.lock());
     }
 }
 
@@ -227,6 +239,17 @@ impl ServerHandler for Handler {
                 context.ct.cancelled().await;
                 self.0.cancelled.fetch_add(1, Ordering::SeqCst);
                 json!({ "content": [] })
+            }
+            "steps" => {
+                let token = context.meta.get_progress_token().expect("the hub asks for progress");
+                for step in 1..=2 {
+                    let mut told =
+                        ProgressNotificationParam::new(token.clone(), f64::from(step)).with_total(2.0);
+                    told.message = Some(format!("step {step}"));
+                    context.peer.notify_progress(told).await.expect("told");
+                    self.0.steps.acquire().await.expect("open").forget();
+                }
+                json!({ "content": [{ "type": "text", "text": "done" }] })
             }
             "large" => {
                 let bytes = usize::try_from(arguments["bytes"].as_u64().unwrap_or(0)).expect("a size");

@@ -76,7 +76,7 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         let tried = hub.post("/api/test/mcp-server", json!({ "url": server.url() })).await.ok();
         assert_eq!(
             (&tried["protocol"], tried["tools"].as_array().map(Vec::len)),
-            (&json!("2026-07-28"), Some(7))
+            (&json!("2026-07-28"), Some(8))
         );
         assert_eq!(
             tried["tools"][0],
@@ -123,6 +123,25 @@ async fn what_happens_to_services_is_in_the_log() {
             let items = events["items"].as_array().expect("items");
             let told: Vec<_> = items.iter().filter_map(|item| item["type"].as_str()).collect();
             told == ["service.added", "service.updated", "service.removed"]
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tools_are_for_holders_of_a_scope_unless_said_otherwise() {
+    each_hub_with(allow_loopback, async |hub| {
+        let server = Scripted::start(Speaks::New).await;
+        let added = import(hub, &server, json!({})).await;
+        assert_eq!(added["requiredScopes"], json!(["srv:call"]));
+        let input = json!({ "operationId": "srv.echo", "input": { "text": "hi" } });
+        let [with, without] = [hub.key(&["srv:call"]).await, hub.key(&["kit:use"]).await];
+        hub.post_as(&with, "/api/call", input.clone()).await.ok();
+        hub.post_as(&without, "/api/call", input.clone()).await.problem(403, "ACCESS_DENIED");
+        patch(hub, json!({ "requiredScopes": [] })).await.ok();
+        until("everybody may call", LONG, async || {
+            hub.post_as(&without, "/api/call", input.clone()).await.status.is_success()
         })
         .await;
     })

@@ -171,3 +171,58 @@ async fn tokens_are_fetched_kept_and_renewed() {
     })
     .await;
 }
+
+/// A service whose document is for those alone who show a key.
+async fn guarded(header: &'static str, value: &'static str) -> Service {
+    Service::start(move |seen| {
+        let by_query = header == "query" && seen.target.contains(value);
+        if !by_query && seen.header(header) != Some(value) {
+            return Response::builder().status(StatusCode::UNAUTHORIZED).finish();
+        }
+        let host = seen.header("host").expect("a host");
+        let document = json!({
+            "openapi": "3.1.0", "info": { "title": "Guarded", "version": "1.0" },
+            "servers": [{ "url": format!("http://{host}") }], "paths": paths(),
+        });
+        reply("application/json", document.to_string())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_document_is_fetched_as_the_service_wants_it() {
+    each_hub_with(open, async |hub| {
+        let service = guarded("authorization", "Bearer document-token").await;
+        let auth = json!({ "type": "bearer", "token": "document-token" });
+        let place = format!("{}/openapi.json", service.url);
+        let input = json!({ "name": "doc", "url": place, "auth": auth });
+        let refused = hub.post("/api/openapi", input.clone()).await.problem(422, "OPENAPI_INVALID");
+        assert!(refused["detail"].as_str().expect("words").contains("baseUrl"), "{refused}");
+        assert_eq!(service.last().header("authorization"), None, "nobody said that it belongs there");
+        let mut with_base = input.clone();
+        with_base["baseUrl"] = service.url.as_str().into();
+        hub.post("/api/openapi", with_base.clone()).await.ok();
+        hub.post("/api/openapi/doc/refresh", json!({})).await.ok();
+        // Elsewhere the credentials are never shown.
+        let other = Service::yes().await;
+        with_base["name"] = "other".into();
+        with_base["url"] = format!("{}/openapi.json", other.url).into();
+        hub.post("/api/openapi", with_base).await.problem(422, "OPENAPI_INVALID");
+        assert_eq!((other.count(), other.last().header("authorization")), (1, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_in_the_query_of_a_document_is_not_stored() {
+    each_hub_with(open, async |hub| {
+        let service = guarded("query", "query-secret").await;
+        let auth = json!({ "type": "apiKey", "value": "query-secret", "in": "query", "name": "k" });
+        let input = json!({ "name": "doc", "url": format!("{}/openapi.json", service.url), "auth": auth, "baseUrl": service.url });
+        hub.post("/api/openapi", input).await.ok();
+        assert_eq!(service.last().target, "/openapi.json?k=query-secret");
+        let count = hub.backend.count("SELECT COUNT(*) AS count FROM services WHERE document LIKE '%query-secret%'");
+        assert_eq!(count.await, 0);
+    })
+    .await;
+}

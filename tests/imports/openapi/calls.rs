@@ -2,10 +2,11 @@
 
 use futures::StreamExt;
 use poem::{Body, Response, http::StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::service::{Service, add, call, open, reply};
-use crate::support::hub::each_hub_with;
+use crate::support::hub::{Answer, each_hub_with};
 
 #[tokio::test]
 async fn everything_goes_where_it_belongs() {
@@ -216,4 +217,34 @@ async fn a_stream_ends_with_its_subscriber() {
     // The script held the first sender; with the service gone, only streams that still run hold others.
     drop(service.lock().expect("no panic").take());
     assert_eq!(gone.recv().await, None, "the service's stream is over");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_goes_to_services_that_know_it() {
+    let service = Service::yes().await;
+    let known = json!([{ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" } }]);
+    let document = service.document(json!({
+        "/knows": { "post": { "operationId": "knows", "parameters": known } },
+        "/not": { "post": { "operationId": "not" }, "put": { "operationId": "again" }, "get": { "operationId": "read" } },
+    }));
+    each_hub_with(open, async |hub| {
+        add(hub, "svc", document.clone(), json!({})).await;
+        let with_key = async |operation: &str, input: Value| {
+            let request = hub.request(Method::POST, "/api/call").header("idempotency-key", "one");
+            Answer::of(request.json(&json!({ "operationId": operation, "input": input }))).await
+        };
+        with_key("svc.knows", json!({})).await.ok();
+        assert_eq!(service.last().header("idempotency-key"), Some("one"));
+        with_key("svc.knows", json!({ "Idempotency-Key": "own" })).await.ok();
+        assert_eq!(service.last().header("idempotency-key"), Some("own"));
+        let before = service.count();
+        with_key("svc.not", json!({})).await.problem(400, "BAD_REQUEST");
+        assert_eq!(service.count(), before, "nothing was sent");
+        for harmless in ["svc.again", "svc.read"] {
+            with_key(harmless, json!({})).await.ok();
+            assert_eq!(service.last().header("idempotency-key"), None);
+        }
+        call(hub, "svc.not", json!({})).await.ok();
+    })
+    .await;
 }

@@ -121,7 +121,17 @@ pub struct Plan {
     pub errors: Vec<(Statuses, String)>,
 }
 
+/// The header by which services know repeated requests.
+pub(super) const KEY_HEADER: &str = "idempotency-key";
+
 impl Plan {
+    /// Whether the service declares that it knows repeated requests by their idempotency key.
+    #[must_use]
+    pub fn takes_key(&self) -> bool {
+        let is_it = |one: &Parameter| one.place == Place::Header && one.name.eq_ignore_ascii_case(KEY_HEADER);
+        self.parameters.iter().any(is_it)
+    }
+
     /// The code of the declared error that an answer of this status is; the most exact one.
     #[must_use]
     pub fn code_of(&self, status: u16) -> Option<&str> {

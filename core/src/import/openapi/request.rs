@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     body,
-    plan::{Parameter, Place, Plan, Writing},
+    plan::{KEY_HEADER, Parameter, Place, Plan, Writing},
     serialise::{self, Manner},
 };
 use crate::{CallError, validate::child};
@@ -22,6 +22,15 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// Adds the idempotency key of the call, unless the input has one of its own.
+    pub fn key(&mut self, key: &str) {
+        if !self.headers.iter().any(|(name, _)| name == KEY_HEADER) {
+            self.headers.push((KEY_HEADER.to_owned(), key.to_owned()));
+        }
+    }
 }
 
 impl Plan {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Asked, Collecting, Tools, collect, read, result};
+use crate::progress as told;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -73,7 +74,22 @@ async fn dispatch(
 ) -> Result<CallToolResult, CallError> {
     let mut request = asked.cx.request(asked.cx.request_id, input);
     request.key = asked.key.as_deref().map(IdempotencyKey::new).transpose()?;
-    match tools.engine().dispatch(entry, request).await? {
+    let answer = match asked.progress.is_wanted() {
+        false => tools.engine().dispatch(entry, request).await?,
+        true => {
+            let (progress, mut heard) = told::Progress::new();
+            request.carried = Some(Arc::new(progress));
+            let mut answer = std::pin::pin!(tools.engine().dispatch(entry, request));
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(step) = heard.recv() => asked.progress.pass(step).await,
+                    answer = &mut answer => break answer?,
+                }
+            }
+        }
+    };
+    match answer {
         Answer::Once(output) => result::output(output),
         Answer::Stream(items) => collect::collect(items, bounds, &asked.progress, asked.cx.request_id).await,
     }

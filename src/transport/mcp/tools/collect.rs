@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::result;
+use crate::progress::Step;
 
 /// Longest part of an item that its progress shows.
 const SHOWN: usize = 500;
@@ -27,24 +28,40 @@ pub(in super::super) struct Collecting {
 
 /// Where progress is told, if anybody asked for it.
 pub(in super::super) struct Progress {
-    peer: Peer<RoleServer>,
-    token: Option<ProgressToken>,
+    told: Option<(Peer<RoleServer>, ProgressToken)>,
 }
 
 impl Progress {
     pub(in super::super) fn new(peer: Peer<RoleServer>, token: Option<ProgressToken>) -> Self {
-        Self { peer, token }
+        Self { told: token.map(|token| (peer, token)) }
+    }
+
+    /// Nobody asked.
+    pub(in super::super) fn untold() -> Self {
+        Self { told: None }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Passes on what the operation says of its progress.
+    pub(super) async fn pass(&self, step: Step) {
+        let Some((peer, token)) = &self.told else { return };
+        let mut progress = ProgressNotificationParam::new(token.clone(), step.progress);
+        (progress.total, progress.message) = (step.total, step.message);
+        let _ = peer.notify_progress(progress).await;
     }
 
     /// Tells of the number of items so far, and of the last one.
     async fn tell(&self, number: usize, item: &str) {
-        let Some(token) = &self.token else { return };
+        let Some((peer, token)) = &self.told else { return };
         #[expect(clippy::cast_precision_loss, reason = "there are far fewer items than 2^52")]
         let mut progress = ProgressNotificationParam::new(token.clone(), number as f64);
         let end = item.char_indices().map(|(at, _)| at).nth(SHOWN).unwrap_or(item.len());
         progress.message = Some(item[..end].to_owned());
         // Who has left hears nothing; that the call ends is the transport's to see.
-        let _ = self.peer.notify_progress(progress).await;
+        let _ = peer.notify_progress(progress).await;
     }
 }
 
