@@ -115,25 +115,35 @@ impl Served {
         connections: u32,
         seconds: u32,
     ) -> Result<Load, Box<dyn std::error::Error>> {
-        let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
-        std::fs::write(script.path(), lua)?;
-        let output = Command::new("wrk")
-            .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency", "-s"])
-            .arg(script.path())
-            .arg(format!("http://{}{path}", self.address))
-            .output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if text.contains("Non-2xx") || text.contains("Socket errors") || !output.status.success() {
-            return Err(format!("the load failed: {text}").into());
-        }
-        let after = |label: &str| -> Option<&str> {
-            text.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim)
-        };
-        let rate = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or("no rate")?;
-        let p50 = after("50%").and_then(milliseconds).ok_or("no p50")?;
-        let p99 = after("99%").and_then(milliseconds).ok_or("no p99")?;
-        Ok(Load { rate, p50, p99 })
+        wrk(&format!("http://{}{path}", self.address), lua, connections, seconds)
     }
+}
+
+/// Loads a URL with requests that a script of wrk makes.
+pub(crate) fn wrk(
+    url: &str,
+    lua: &str,
+    connections: u32,
+    seconds: u32,
+) -> Result<Load, Box<dyn std::error::Error>> {
+    let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
+    std::fs::write(script.path(), lua)?;
+    let output = Command::new("wrk")
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--latency", "-s"])
+        .arg(script.path())
+        .arg(url)
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if text.contains("Non-2xx") || text.contains("Socket errors") || !output.status.success() {
+        return Err(format!("the load failed: {text}").into());
+    }
+    let after = |label: &str| -> Option<&str> {
+        text.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim)
+    };
+    let rate = after("Requests/sec:").and_then(|rate| rate.parse().ok()).ok_or("no rate")?;
+    let p50 = after("50%").and_then(milliseconds).ok_or("no p50")?;
+    let p99 = after("99%").and_then(milliseconds).ok_or("no p99")?;
+    Ok(Load { rate, p50, p99 })
 }
 
 fn spawn(

@@ -4,6 +4,7 @@
 mod calls;
 mod drive;
 mod events;
+mod llm;
 mod mcp;
 mod mcpimport;
 mod measure;
@@ -122,9 +123,33 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Compare requests to language models through the hub with direct ones, nginx and LiteLLM
+    Llm {
+        /// Only these: latency, throughput, memory
+        #[arg(long, value_delimiter = ',', default_value = "latency,throughput,memory")]
+        only: Vec<String>,
+        /// Seconds of load for each measurement
+        #[arg(long, default_value_t = 4)]
+        seconds: u32,
+        /// Rounds, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Short requests a second where latency is measured; long ones are a quarter, streams a hundredth
+        #[arg(long, default_value_t = 2000)]
+        rate: u32,
+        /// Connections where throughput is measured
+        #[arg(long, default_value_t = 64)]
+        connections: u32,
+        /// Chunks to relay while memory is watched
+        #[arg(long, default_value_t = 1_000_000)]
+        chunks: usize,
+        /// A Python that has the package `litellm[proxy]`; without it that proxy is left out
+        #[arg(long, value_name = "PYTHON_WITH_LITELLM")]
+        litellm: Option<std::path::PathBuf>,
+    },
     /// Serve: the hub, bare poem or bare axum (used by the others)
     Serve {
-        /// hub, mcp, poem, axum, poem-websocket, rmcp or rmcp-sessions
+        /// hub, mcp, llm-upstream, poem, axum, poem-websocket, rmcp or rmcp-sessions
         kind: String,
         /// Where the hub keeps its data
         #[arg(long)]
@@ -144,6 +169,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             events::run(&only, (readers, events), seconds, rounds)
         }
         Command::Calls { only, rows, seconds, rounds } => calls::run(&only, rows, seconds, rounds),
+        Command::Llm { only, seconds, rounds, rate, connections, chunks, litellm } => {
+            let litellm = litellm.as_deref();
+            llm::run(&llm::Wanted { only: &only, seconds, rounds, rate, connections, chunks, litellm })
+        }
         Command::Startup { binary, runs } => startup::run(&binary, runs),
         Command::Serve { kind, data } => servers::serve(&kind, data),
     }

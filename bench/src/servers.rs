@@ -52,12 +52,13 @@ pub(crate) fn serve(kind: &str, data: PathBuf) -> End {
         "hub-alone" => runtime.block_on(hub::<HubOperations>(data)),
         "poem" => runtime.block_on(bare_poem()),
         "mcp" => runtime.block_on(crate::mcpimport::serve()),
+        "llm-upstream" => runtime.block_on(crate::llm::serve()),
         "axum" => runtime.block_on(bare_axum()),
         "poem-websocket" => runtime.block_on(bare_websocket()),
         "rmcp" => runtime.block_on(crate::mcp::serve(false)),
         "rmcp-sessions" => runtime.block_on(crate::mcp::serve(true)),
         other => Err(format!(
-            "{other}: not one of hub, hub-alone, mcp, poem, axum, poem-websocket, rmcp, rmcp-sessions"
+            "{other}: not one of hub, hub-alone, mcp, llm-upstream, poem, axum, poem-websocket, rmcp, rmcp-sessions"
         )
         .into()),
     }

@@ -22,6 +22,10 @@ pub trait Buckets: Send + Sync {
     /// Takes one step from a bucket: what comes back in `step` nanoseconds, where an empty one fills in `room`, at most
     /// a day. `None`, at once or within the patience, where the buckets are away.
     async fn take(&self, bucket: &str, step: u64, room: u64) -> Option<Level>;
+
+    /// Corrects what was taken: so many nanoseconds more, or fewer where it is below zero, also beyond what is in it. Where
+    /// the buckets are away nothing is corrected.
+    async fn shift(&self, bucket: &str, by: i64, room: u64);
 }
 
 /// Buckets in a Redis, whose connection is kept in these tasks until `stop` is cancelled. A call waits for it no longer

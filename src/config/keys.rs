@@ -314,6 +314,10 @@ pub fn all() -> Vec<Key> {
             "How long prompts and answers are kept of keys that have them recorded."
         ),
         key!(
+            "llm.usage_keep" = llm.usage_keep,
+            "How long lines of usage are kept, at least 1d; budgets keep what was spent beyond that. `0s` keeps them for ever."
+        ),
+        key!(
             "imports.directory" = directory.imports,
             "Directory of operation files, `<namespace>/<name>.yaml`, that are served as they come and go; none unless set."
         ),

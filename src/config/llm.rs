@@ -25,6 +25,8 @@ pub struct Llm {
     pub cache_bytes: usize,
     /// How long recorded prompts and answers are kept.
     pub capture_keep: Duration,
+    /// How long lines of usage are kept; zero is for ever.
+    pub usage_keep: Duration,
 }
 
 impl Default for Llm {
@@ -39,6 +41,8 @@ impl Default for Llm {
             prices: None,
             cache_bytes: 64 * MIB,
             capture_keep: Duration::from_secs(7 * 24 * 60 * 60),
+            // A year, and some time to look at it.
+            usage_keep: Duration::from_secs(400 * 24 * 60 * 60),
         }
     }
 }
@@ -58,6 +62,7 @@ impl super::Config {
             prices: llm.prices,
             cache_bytes: llm.cache_bytes,
             capture_keep: llm.capture_keep,
+            usage_keep: llm.usage_keep,
         }
     }
 }

@@ -22,6 +22,13 @@ pub(super) fn faults(config: &Config) -> Vec<(&'static str, Fault)> {
         }
     };
     let limits = &config.limits;
+    let keep = config.llm.usage_keep;
+    check(
+        "llm.usage_keep",
+        keep.is_zero() || keep >= Duration::from_secs(24 * 60 * 60),
+        "usage is asked for by day".into(),
+        "1d or more, or 0s to keep it for ever",
+    );
     for (key, value, least, right) in [
         ("limits.body_bytes", limits.body_bytes, 1024, "1KiB or more"),
         ("limits.header_bytes", limits.header_bytes, 8192, "8KiB or more"),

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 use super::{Llm, catalog::Catalog, provider::Provider};
 use crate::{
     bus::{self, Bus},
-    storage::llm::{self as stored, captures},
+    storage::{
+        llm::{self as stored, captures, usage},
+        time::now_ms,
+    },
     vault::Vault,
 };
 
@@ -24,6 +27,9 @@ const POLL: Duration = Duration::from_secs(2);
 const FIRST: Duration = Duration::from_secs(10);
 /// How often captures whose time is over are deleted.
 const SWEEP: u32 = 30;
+/// Most lines of usage of one transaction, and most of these in a row.
+const STEP: u64 = 500;
+const STEPS: u32 = 20;
 
 pub(super) async fn start(
     llm: &Llm,
@@ -49,6 +55,9 @@ pub(super) async fn start(
             if looks.is_multiple_of(SWEEP) {
                 let _later = captures::sweep(&llm.inner.database, 1000).await;
             }
+            if looks % SWEEP == 1 {
+                shorten(&llm).await;
+            }
             tokio::select! {
                 () = llm.inner.wake.notified() => {
                     let message = protocol::event(CHANGED, "", b"{}");
@@ -61,6 +70,22 @@ pub(super) async fn start(
         }
     };
     tasks.spawn(quiet.clone().run_until_cancelled_owned(following));
+}
+
+/// Deletes usage that is old, a little at a time, so that others may write in between.
+async fn shorten(llm: &Llm) {
+    let keep = llm.inner.settings.usage_keep;
+    if keep.is_zero() {
+        return;
+    }
+    let before = now_ms().saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+    for _ in 0..STEPS {
+        match usage::shorten(&llm.inner.database, before, STEP).await {
+            Ok(STEP) => tokio::task::yield_now().await,
+            // All is done, or will be later.
+            _ => return,
+        }
+    }
 }
 
 async fn look(llm: &Llm, vault: &Vault, known: &mut Option<i64>) -> Result<(), CallError> {
@@ -99,6 +124,8 @@ async fn look(llm: &Llm, vault: &Vault, known: &mut Option<i64>) -> Result<(), C
     }
     catalog.budgets = budgets;
     *llm.inner.catalog.write() = Arc::new(catalog);
+    // Budgets may have changed: what is decided next is decided by them.
+    llm.inner.ledger.give_back();
     *known = Some(all.revision);
     llm.inner.seen.send_replace(all.revision);
     Ok(())

@@ -1,14 +1,16 @@
-//! How many requests and tokens a key may use in a time, counted by this process.
+//! How many requests and tokens a key may use in a time.
 //!
-//! A bucket empties at once and fills evenly. Tokens are taken by estimate before a request and corrected after it, so a
-//! bucket may be in debt.
+//! A bucket empties at once and fills evenly. Processes that share a Redis take from the same buckets there; without one,
+//! and while it is away, each counts by itself (ADR 0032). Tokens are taken by estimate before a request and corrected
+//! after it, so a bucket may be in debt.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use alkhub_core::{CallError, call::now_ms, error::codes};
 use parking_lot::Mutex;
 
 use super::catalog::{Policy, Quota};
+use crate::bus::Buckets;
 
 /// Buckets that are held; full ones are forgotten first.
 const MOST: usize = 100_000;
@@ -23,32 +25,73 @@ enum What {
 #[derive(Default)]
 pub(super) struct Limits {
     full_at: Mutex<HashMap<(String, What), f64>>,
+    shared: Option<Arc<dyn Buckets>>,
 }
 
-#[allow(clippy::cast_precision_loss, reason = "milliseconds and counts are far below 2^53")]
+/// Tokens that were taken for a request, and where.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taken {
+    tokens: u64,
+    shared: bool,
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "milliseconds and counts are far below 2^53, and times of a day in nanoseconds are, too"
+)]
 impl Limits {
+    pub(super) fn new(shared: Option<Arc<dyn Buckets>>) -> Self {
+        Self { full_at: Mutex::default(), shared }
+    }
+
     /// Takes a request and its tokens.
-    pub(super) fn take(&self, key: &str, policy: &Policy, tokens: u64) -> Result<(), CallError> {
+    pub(super) async fn take(&self, key: &str, policy: &Policy, tokens: u64) -> Result<Taken, CallError> {
         if let Some(quota) = policy.requests {
-            self.one(key, What::Requests, quota, 1)?;
+            self.one(key, What::Requests, quota, 1).await?;
         }
-        if let Some(quota) = policy.tokens {
-            // More than all would never be let in.
-            self.one(key, What::Tokens, quota, tokens.min(quota.count))?;
-        }
-        Ok(())
+        let Some(quota) = policy.tokens else { return Ok(Taken::default()) };
+        // More than all would never be let in.
+        let tokens = tokens.min(quota.count);
+        let shared = self.one(key, What::Tokens, quota, tokens).await?;
+        Ok(Taken { tokens, shared })
     }
 
-    /// Corrects the estimate of a request's tokens.
-    pub(super) fn correct(&self, key: &str, policy: &Policy, estimated: u64, used: u64) {
-        let Some(quota) = policy.tokens else { return };
-        let more = used as f64 - estimated.min(quota.count) as f64;
-        if let Some(full_at) = self.full_at.lock().get_mut(&(key.to_owned(), What::Tokens)) {
-            *full_at += more * step(quota);
+    /// Corrects the estimate of a request's tokens; what is to be done where others count too.
+    pub(super) fn correct(
+        &self,
+        key: &str,
+        policy: &Policy,
+        taken: Taken,
+        used: u64,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let quota = policy.tokens?;
+        let more = used as f64 - taken.tokens as f64;
+        if !taken.shared {
+            if let Some(full_at) = self.full_at.lock().get_mut(&(key.to_owned(), What::Tokens)) {
+                *full_at += more * step(quota);
+            }
+            return None;
         }
+        let (shared, bucket) = (self.shared.clone()?, name(key, What::Tokens, quota));
+        let by = (more * step(quota) * 1e6).clamp(-9e15, 9e15) as i64;
+        Some(async move { shared.shift(&bucket, by, room(quota)).await })
     }
 
-    fn one(&self, key: &str, what: What, quota: Quota, count: u64) -> Result<(), CallError> {
+    /// Takes so many from a bucket; whether from one that is shared.
+    async fn one(&self, key: &str, what: What, quota: Quota, count: u64) -> Result<bool, CallError> {
+        if let Some(shared) = &self.shared {
+            let wanted = (count as f64 * step(quota) * 1e6) as u64;
+            if let Some(level) = shared.take(&name(key, what, quota), wanted.max(1), room(quota)).await {
+                let excess = (level.empty.saturating_add(wanted)).saturating_sub(room(quota));
+                return if level.taken { Ok(true) } else { Err(refused(what, quota, excess as f64 / 1e6)) };
+            }
+        }
+        self.alone(key, what, quota, count).map(|()| false)
+    }
+
+    fn alone(&self, key: &str, what: What, quota: Quota, count: u64) -> Result<(), CallError> {
         let now = now_ms() as f64;
         let mut all = self.full_at.lock();
         if all.len() >= MOST {
@@ -58,25 +101,31 @@ impl Limits {
         let wanted = full_at.max(now) + count as f64 * step(quota);
         let excess = wanted - now - quota.seconds as f64 * 1000.0;
         if excess > 0.5 {
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "positive and at most a day"
-            )]
-            let seconds = (excess / 1000.0).ceil() as u32;
-            let name = if what == What::Requests { "requests" } else { "tokens" };
-            let message = format!(
-                "The key may use {} {name} in {} s to ask models; try again in {seconds} s.",
-                quota.count, quota.seconds
-            );
-            let details = serde_json::json!({ "policy": format!("llm.{name}"), "retryAfter": seconds });
-            let mut error = CallError::new(codes::RATE_LIMITED, message).with_details(details);
-            error.retry_after = Some(seconds);
-            return Err(error);
+            return Err(refused(what, quota, excess));
         }
         *full_at = wanted;
         Ok(())
     }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and at most some days")]
+fn refused(what: What, quota: Quota, excess_ms: f64) -> CallError {
+    let seconds = ((excess_ms / 1000.0).ceil() as u32).max(1);
+    let name = if what == What::Requests { "requests" } else { "tokens" };
+    let message = format!(
+        "The key may use {} {name} in {} s to ask models; try again in {seconds} s.",
+        quota.count, quota.seconds
+    );
+    let details = serde_json::json!({ "policy": format!("llm.{name}"), "retryAfter": seconds });
+    let mut error = CallError::new(codes::RATE_LIMITED, message).with_details(details);
+    error.retry_after = Some(seconds);
+    error
+}
+
+/// The name of a shared bucket. The quota is a part of it: one that changes begins with full buckets.
+fn name(key: &str, what: What, quota: Quota) -> String {
+    let what = if what == What::Requests { "requests" } else { "tokens" };
+    format!("llm.{what}:{}/{}:key:{key}", quota.count, quota.seconds)
 }
 
 /// Milliseconds in which one comes back.
@@ -85,21 +134,26 @@ fn step(quota: Quota) -> f64 {
     quota.seconds as f64 * 1000.0 / quota.count.max(1) as f64
 }
 
+/// Nanoseconds in which an empty bucket fills.
+fn room(quota: Quota) -> u64 {
+    quota.seconds.saturating_mul(1_000_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn requests_and_tokens() {
+    #[tokio::test]
+    async fn requests_and_tokens() {
         let limits = Limits::default();
         let quota = |count| Some(Quota { count, seconds: 3600 });
         let policy = Policy { requests: quota(3), tokens: quota(100), ..Policy::default() };
-        assert!(limits.take("a", &policy, 60).is_ok());
-        assert!(limits.take("a", &policy, 60).is_err());
-        assert!(limits.take("b", &policy, 1000).is_ok());
-        limits.correct("a", &policy, 60, 0);
-        assert!(limits.take("a", &policy, 60).is_ok());
-        let refused = limits.take("a", &policy, 1).expect_err("three are used up");
+        let taken = limits.take("a", &policy, 60).await.expect("the first");
+        assert!(limits.take("a", &policy, 60).await.is_err());
+        assert!(limits.take("b", &policy, 1000).await.is_ok());
+        assert!(limits.correct("a", &policy, taken, 0).is_none());
+        assert!(limits.take("a", &policy, 60).await.is_ok());
+        let refused = limits.take("a", &policy, 1).await.err().expect("three are used up");
         assert_eq!(refused.code, codes::RATE_LIMITED);
         assert!(refused.retry_after.is_some());
     }

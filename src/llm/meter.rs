@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, usd};
-use crate::storage::{
-    llm::{
-        captures::{self, Capture},
-        usage::Record,
+use super::{Llm, Policy, Price, catalog::Candidate, dialect::Usage, ledger::Grant, limits::Taken, usd};
+use crate::{
+    storage::{
+        llm::{captures::Capture, usage::Record},
+        time::{now_ms, rfc3339},
     },
-    time::{now_ms, rfc3339},
+    telemetry,
 };
 
 /// Most of a request or an answer that is kept where they are recorded.
@@ -26,16 +26,51 @@ pub(super) struct Facts {
     pub(super) session: Option<String>,
     pub(super) operation: String,
     pub(super) requested: String,
+    /// Whether a budget pays for it.
+    pub(super) budgeted: bool,
     /// The tokens of the request, by its length.
     pub(super) input_estimate: u64,
     /// The tokens that were taken from the key's allowance.
-    pub(super) taken: u64,
+    pub(super) taken: Taken,
+}
+
+impl Facts {
+    /// What counts where nothing more will be known: all that it may cost, with so many tokens of an answer.
+    pub(super) fn lost(&self, amount: i64, output: u64) -> Record {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Record {
+            id: self.id.clone(),
+            at: self.at,
+            day: rfc3339(self.at).split('T').next().unwrap_or_default().to_owned(),
+            key_id: self.key_id.clone(),
+            project: self.project.clone(),
+            session: self.session.clone(),
+            operation: self.operation.clone(),
+            requested: self.requested.clone(),
+            provider: None,
+            model: self.requested.clone(),
+            input_tokens: signed(self.input_estimate),
+            cached_tokens: 0,
+            output_tokens: signed(output),
+            reasoning_tokens: 0,
+            cost: amount,
+            estimated: true,
+            status: "lost".to_owned(),
+            attempts: 0,
+            latency_ms: 0,
+            first_token_ms: None,
+        }
+    }
 }
 
 /// See the module. Settles when it is dropped.
 pub(super) struct Meter {
     llm: Llm,
     pub(super) facts: Facts,
+    /// Of the call; it ends with the request, also where that is a stream.
+    span: tracing::Span,
+    /// `None` once it is settled.
+    grant: Option<Grant>,
     asked: Option<(Candidate, Option<Price>)>,
     pub(super) attempts: i32,
     usage: Option<Usage>,
@@ -49,7 +84,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(llm: Llm, facts: Facts, request: &[u8]) -> Self {
+    pub(super) fn new(llm: Llm, facts: Facts, grant: Grant, request: &[u8]) -> Self {
         let capture = facts
             .policy
             .record
@@ -57,6 +92,8 @@ impl Meter {
         Self {
             llm,
             facts,
+            span: tracing::Span::current(),
+            grant: Some(grant),
             asked: None,
             attempts: 0,
             usage: None,
@@ -119,14 +156,6 @@ impl Meter {
         let (usage, estimated) = self.total();
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Record {
-            id: facts.id.clone(),
-            at: facts.at,
-            day: rfc3339(facts.at).split('T').next().unwrap_or_default().to_owned(),
-            key_id: facts.key_id.clone(),
-            project: facts.project.clone(),
-            session: facts.session.clone(),
-            operation: facts.operation.clone(),
-            requested: facts.requested.clone(),
             provider: self.asked.as_ref().map(|(asked, _)| asked.provider.name.clone()),
             model: self
                 .asked
@@ -134,14 +163,37 @@ impl Meter {
                 .map_or_else(|| facts.requested.clone(), |(asked, _)| short(&asked.model)),
             input_tokens: signed(usage.input),
             cached_tokens: signed(usage.cached),
-            output_tokens: signed(usage.output),
             reasoning_tokens: signed(usage.reasoning),
-            cost: self.cost().unwrap_or(0),
             estimated,
             status: self.status.to_owned(),
             attempts: self.attempts,
             latency_ms: elapsed(facts.begun),
             first_token_ms: self.first_token,
+            ..facts.lost(self.cost().unwrap_or(0), usage.output)
+        }
+    }
+
+    /// What OpenTelemetry's conventions for generative AI have to say of a request.
+    fn mark(&self, record: &Record) {
+        if self.span.is_disabled() {
+            return;
+        }
+        let mark = |name, value: &str| telemetry::mark(&self.span, name, value.to_owned());
+        let operation = if record.operation == "llm.embed" { "embeddings" } else { "chat" };
+        mark("gen_ai.operation.name", operation);
+        mark("gen_ai.request.model", &record.requested);
+        if let Some((asked, _)) = &self.asked {
+            mark("gen_ai.provider.name", asked.provider.conventional_name());
+            mark("gen_ai.response.model", &record.model);
+        }
+        if let Some(session) = &record.session {
+            mark("gen_ai.conversation.id", session);
+        }
+        telemetry::mark(&self.span, "gen_ai.usage.input_tokens", record.input_tokens);
+        telemetry::mark(&self.span, "gen_ai.usage.output_tokens", record.output_tokens);
+        telemetry::mark(&self.span, "gen_ai.usage.cache_read.input_tokens", record.cached_tokens);
+        if self.status != "ok" {
+            mark("error.type", self.status);
         }
     }
 
@@ -201,9 +253,13 @@ impl Drop for Meter {
     fn drop(&mut self) {
         let record = self.record();
         self.count(&record);
+        self.mark(&record);
         let inner = &self.llm.inner;
         let used = u64::try_from(record.input_tokens + record.output_tokens).unwrap_or(0);
-        inner.limits.correct(&self.facts.key_id, &self.facts.policy, self.facts.taken, used);
+        let corrected = inner.limits.correct(&self.facts.key_id, &self.facts.policy, self.facts.taken, used);
+        if let Some(corrected) = corrected {
+            inner.tasks.spawn(corrected);
+        }
         if let Some((request, answer, truncated)) = self.capture.take() {
             let now = now_ms();
             let keep = i64::try_from(inner.settings.capture_keep.as_millis()).unwrap_or(i64::MAX);
@@ -218,13 +274,16 @@ impl Drop for Meter {
                 answer: text(&answer),
                 truncated,
             };
-            let database = inner.database.clone();
+            let llm = self.llm.clone();
             inner.tasks.spawn(async move {
-                if let Err(error) = captures::add(&database, capture).await {
+                let inner = &llm.inner;
+                if let Err(error) = inner.captures.add(&inner.database, capture).await {
                     tracing::warn!(cause = error.cause, "a prompt and its answer were not kept");
                 }
             });
         }
-        inner.ledger.settle(record);
+        if let Some(grant) = self.grant.take() {
+            inner.ledger.settle(grant, record);
+        }
     }
 }

@@ -4,12 +4,14 @@
 //! provider after the other, and passes the answer on; [`meter::Meter`] settles what was used, however the call ends.
 
 mod cache;
+mod capture;
 mod catalog;
 pub mod dialect;
 mod exchange;
 mod failure;
 mod follow;
 mod handler;
+mod journal;
 mod ledger;
 mod limits;
 mod meter;
@@ -20,14 +22,23 @@ mod run;
 mod signs;
 mod upstream;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use alkhub_core::CallError;
 use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{bus::Bus, outbound::Outbound, storage::Database, vault::Vault};
+use crate::{
+    bus::{Buckets, Bus},
+    outbound::Outbound,
+    storage::{Database, llm::captures},
+    vault::Vault,
+};
 
 pub use catalog::{Policy, Target};
 pub use exchange::{Exchange, Told};
@@ -37,7 +48,10 @@ pub use price::Price;
 pub use provider::Config as ProviderConfig;
 pub use upstream::Probe;
 
-use self::{cache::Cache, catalog::Catalog, ledger::Ledger, limits::Limits, price::Prices, signs::Signs};
+use self::{
+    cache::Cache, capture::Captures, catalog::Catalog, ledger::Ledger, limits::Limits, price::Prices,
+    signs::Signs,
+};
 
 /// Billionths of a US dollar in one.
 const NANOS: f64 = 1e9;
@@ -77,6 +91,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// How long prompts and answers are kept of keys that have them recorded.
     pub capture_keep: Duration,
+    /// How long lines of usage are kept; zero is for ever.
+    pub usage_keep: Duration,
 }
 
 /// The proxy of this process. Cheap to clone.
@@ -93,6 +109,7 @@ struct Inner {
     prices: Prices,
     ledger: Ledger,
     limits: Limits,
+    captures: Captures,
     cache: Cache,
     signs: Signs,
     tasks: TaskTracker,
@@ -103,12 +120,16 @@ struct Inner {
 
 /// What a process works with.
 pub struct Parts<'a> {
+    /// The folder of this process's own files.
+    pub data: &'a Path,
     /// Everything that outlives the process.
     pub database: &'a Database,
     /// Opens providers' keys.
     pub vault: &'a Vault,
     /// The way to other servers.
     pub outbound: &'a Outbound,
+    /// Buckets that processes share, where there are any.
+    pub buckets: Option<Arc<dyn Buckets>>,
     /// What all processes hear.
     pub bus: &'a Arc<dyn Bus>,
     /// Where background work is tracked.
@@ -135,8 +156,10 @@ impl Llm {
             database: parts.database.clone(),
             outbound,
             catalog: RwLock::default(),
-            ledger: Ledger::start(parts.database, parts.tasks, parts.quiet),
-            limits: Limits::default(),
+            ledger: Ledger::start(parts.database, parts.data.join("llm"), parts.tasks, parts.quiet)
+                .map_err(|error| format!("the journal of requests to models: {error}"))?,
+            limits: Limits::new(parts.buckets.clone()),
+            captures: Captures::new(parts.vault),
             cache: Cache::new(settings.cache_bytes),
             signs: Signs::new().map_err(|error| error.to_string())?,
             tasks: parts.tasks.clone(),
@@ -177,6 +200,17 @@ impl Llm {
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(CallError::unavailable("database")),
+        }
+    }
+
+    /// The prompt and the answer that were kept of a request; `None` where they were not, or not any more.
+    ///
+    /// # Errors
+    /// NO_MASTER_KEY, UNAVAILABLE or EXECUTION_ERROR.
+    pub async fn capture(&self, request: &str) -> Result<Option<captures::Capture>, CallError> {
+        match captures::get(&self.inner.database, request).await? {
+            Some(capture) => Box::pin(self.inner.captures.open(capture)).await.map(Some),
+            None => Ok(None),
         }
     }
 

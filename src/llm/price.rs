@@ -39,6 +39,15 @@ impl Price {
             + usage.output as f64 * self.output;
         nanos(millionths / 1e6)
     }
+
+    /// The most that so many tokens may cost, whichever of them are read from a cache or written into one.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "no request has 2^53 tokens")]
+    pub fn most(&self, input: u64, output: u64) -> i64 {
+        let dearest = [self.input, self.cached.unwrap_or(0.0), self.cache_write.unwrap_or(0.0)];
+        let dearest = dearest.into_iter().fold(0.0, f64::max);
+        nanos((input as f64 * dearest + output as f64 * self.output) / 1e6)
+    }
 }
 
 /// Prices by model.
@@ -108,6 +117,8 @@ mod tests {
         let price = Price { input: 2.0, output: 10.0, cached: Some(0.5), ..Price::default() };
         let usage = Usage { input: 1000, cached: 400, output: 100, ..Usage::default() };
         assert_eq!(price.cost(&usage), nanos((600.0 * 2.0 + 400.0 * 0.5 + 100.0 * 10.0) / 1e6));
+        assert_eq!(price.most(1000, 100), nanos((1000.0 * 2.0 + 100.0 * 10.0) / 1e6));
+        assert!(Price { cache_write: Some(3.0), ..price }.most(1000, 0) == nanos(0.003));
         assert_eq!(price.cost(&Usage { output: 1, ..Usage::default() }), 10_000);
     }
 }

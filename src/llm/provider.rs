@@ -122,6 +122,15 @@ impl Provider {
         }
     }
 
+    /// As OpenTelemetry's conventions call it; one that they do not know by the hub's own name.
+    pub(super) fn conventional_name(&self) -> &str {
+        match self.kind {
+            Kind::OpenAi => "openai",
+            Kind::Anthropic => "anthropic",
+            Kind::Compatible => &self.name,
+        }
+    }
+
     pub(super) fn url(&self, path: &str) -> Result<Url, CallError> {
         let text = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
         Url::parse(&text).map_err(|error| CallError::internal(&error))

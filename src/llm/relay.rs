@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use alkhub_core::{CallError, engine::Output, operation::ItemStream};
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 
 use super::{
@@ -17,6 +17,9 @@ use super::{
 /// Longest wait for a provider to close a stream that has ended, so that its connection can be used again.
 const CLOSING: Duration = Duration::from_millis(100);
 
+/// Most bytes that are passed on together.
+const TOGETHER: usize = 16 * 1024;
+
 struct Relay {
     meter: Meter,
     begun: Begun,
@@ -25,6 +28,8 @@ struct Relay {
     translator: Option<translate::Stream>,
     strip: bool,
     idle: Duration,
+    /// The end, or a failure, that came while more was looked for.
+    next: Option<Option<reqwest::Result<Bytes>>>,
     /// Set by an error that the provider has told of itself.
     failed: bool,
     over: bool,
@@ -39,7 +44,7 @@ pub(super) fn stream(
     idle: Duration,
 ) -> ItemStream<Output, CallError> {
     let held = VecDeque::from(std::mem::take(&mut begun.held));
-    let relay = Relay { meter, begun, held, translator, strip, idle, failed: false, over: false };
+    let relay = Relay { meter, begun, held, translator, strip, idle, next: None, failed: false, over: false };
     stream::unfold(relay, |mut relay| async move {
         let item = relay.next().await?;
         Some((item, relay))
@@ -84,12 +89,16 @@ impl Relay {
                 return Ok(None);
             }
             let patience = if self.begun.watch.ended() { CLOSING } else { self.idle };
-            let chunk = match timeout(patience, self.begun.body.next()).await {
+            let next = match self.next.take() {
+                Some(next) => Ok(next),
+                None => timeout(patience, self.begun.body.next()).await,
+            };
+            let chunk = match next {
                 _ if self.begun.watch.ended() => return Ok(None),
                 Err(_) => return Err(self.broken("was silent for too long in the middle of its stream")),
                 Ok(None) => return Err(self.broken("ended its stream in the middle")),
                 Ok(Some(Err(_))) => return Err(self.broken("broke off in the middle of its stream")),
-                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Ok(chunk))) => self.with_more(chunk),
             };
             match self.begun.splitter.push(chunk) {
                 Ok(Some(part)) => return Ok(Some(part)),
@@ -97,6 +106,27 @@ impl Relay {
                 Err(error) => return Err(self.broken(&format!("sent too much at once ({error})"))),
             }
         }
+    }
+
+    /// What has come already goes with it, as one part: a caller that is slower than its provider gets fewer and larger ones.
+    fn with_more(&mut self, chunk: Bytes) -> Bytes {
+        let mut all = BytesMut::new();
+        while all.len().max(chunk.len()) < TOGETHER {
+            match self.begun.body.next().now_or_never() {
+                Some(Some(Ok(more))) => {
+                    if all.is_empty() {
+                        all.extend_from_slice(&chunk);
+                    }
+                    all.extend_from_slice(&more);
+                }
+                Some(other) => {
+                    self.next = Some(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        if all.is_empty() { chunk } else { all.freeze() }
     }
 
     fn broken(&self, what: &str) -> CallError {

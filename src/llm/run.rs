@@ -18,19 +18,21 @@ use super::{
     catalog::{Candidate, Catalog},
     dialect::{Dialect, Head, Refused, translate, usage_of_answer},
     failure,
-    ledger::{self, Ledger},
     meter::{Facts, Meter, short},
     provider::Kind,
     relay,
     upstream::{Answered, Attempt, Failed, Next},
     usd,
 };
-use crate::storage::{llm::ledger::Reservation, time::now_ms};
+use crate::storage::time::now_ms;
 
 /// Most attempts of one request.
 const ATTEMPTS: i32 = 12;
 /// Longest pause before another attempt with the same provider.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Most tokens that a provider adds to a request of its own, such as what explains tools to a model.
+const UNSEEN: u64 = 1024;
 
 /// How a provider is asked.
 struct Plan {
@@ -74,14 +76,10 @@ impl Llm {
             let bound = if exchange.dialect == Dialect::Embeddings { Some(0) } else { bound };
             bound.unwrap_or(self.inner.settings.max_tokens).saturating_mul(head.choices)
         };
-        // Half the bytes is more tokens than texts have; what it comes to is settled afterwards.
-        let worst = |price: &Option<Price>| {
-            let usage =
-                super::dialect::Usage { input: input / 2, output: output(price), ..Default::default() };
-            price.map_or(0, |price| price.cost(&usage))
-        };
+        let worst =
+            |price: &Option<Price>| price.map_or(0, |price| price.most(input + UNSEEN, output(&Some(price))));
         let taken = input / 4 + head.max_tokens.unwrap_or(0).min(self.inner.settings.max_tokens);
-        self.inner.limits.take(&key_id, &policy, taken)?;
+        let taken = Box::pin(self.inner.limits.take(&key_id, &policy, taken)).await?;
         let facts = Facts {
             id: call.request_id().to_string(),
             at: now_ms(),
@@ -92,30 +90,16 @@ impl Llm {
             session: exchange.session.clone(),
             operation: call.operation_id().to_owned(),
             requested: short(&head.model),
+            budgeted: !budgets.is_empty(),
             input_estimate: input / 4,
             taken,
         };
         let amount = candidates.iter().map(|(_, price)| worst(price)).max().unwrap_or(0);
         let most = candidates.iter().map(|(_, price)| output(price)).max().unwrap_or(0);
-        let reservation = Reservation {
-            id: facts.id.clone(),
-            node: self.inner.ledger.node().to_owned(),
-            key_id,
-            project: facts.project.clone(),
-            session: facts.session.clone(),
-            operation: facts.operation.clone(),
-            model: facts.requested.clone(),
-            budgets: budgets.join(","),
-            amount,
-            input_tokens: i64::try_from(input / 4).unwrap_or(i64::MAX),
-            output_tokens: i64::try_from(most).unwrap_or(i64::MAX),
-            lease_until: Ledger::lease(),
-            created_at: facts.at,
-        };
-        let grant = ledger::granted(self.inner.ledger.reserve(reservation)).await?;
+        let lost = facts.lost(amount, most);
+        let grant = Box::pin(self.inner.ledger.reserve(budgets.join(","), amount, &lost)).await?;
         // From here on it is settled, whatever happens.
-        let mut meter = Meter::new(self.clone(), facts, &exchange.body);
-        grant.keep();
+        let mut meter = Meter::new(self.clone(), facts, grant, &exchange.body);
         match self.ask(&mut meter, exchange, &head, &candidates).await {
             Ok((answered, plan)) => match answered {
                 Answered::Whole(body) => self.whole(meter, exchange, &plan, body, cached),
@@ -161,7 +145,10 @@ impl Llm {
                 self.inner.signs.fallbacks.with_label_values(&[before]).inc();
             }
             meter.asks(candidate, *price);
-            let plan = match self.plan(exchange, head, candidate, &meter.facts) {
+            // What a budget has to pay must have an end, also where neither caller nor price list names one.
+            let unbounded = head.max_tokens.is_none() && price.and_then(|price| price.max_output).is_none();
+            let bound = (meter.facts.budgeted && unbounded).then_some(self.inner.settings.max_tokens);
+            let plan = match self.plan(exchange, head, candidate, bound, &meter.facts) {
                 Ok(plan) => plan,
                 Err(refused) => {
                     // Another provider may speak the caller's own dialect.
@@ -281,6 +268,7 @@ impl Llm {
         exchange: &Exchange,
         head: &Head<'_>,
         candidate: &Candidate,
+        bound: Option<u64>,
         facts: &Facts,
     ) -> Result<Plan, Refused> {
         let from = exchange.dialect;
@@ -292,12 +280,21 @@ impl Llm {
         };
         if from == to {
             let strip = from == Dialect::Chat && head.stream && !head.wants_usage;
-            let body = head.edits(&candidate.model, from == Dialect::Chat).apply(&exchange.body);
+            let mut edits = head.edits(&candidate.model, from == Dialect::Chat);
+            if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind)) {
+                edits.add(head, field, bound);
+            }
+            let body = edits.apply(&exchange.body);
             return Ok(Plan { dialect: to, body, route: None, strip });
         }
         let route = translate::Route { from, to, compatible: candidate.provider.kind == Kind::Compatible };
-        let request: Value = serde_json::from_slice(&exchange.body)
+        let mut request: Value = serde_json::from_slice(&exchange.body)
             .map_err(|error| Refused::new("", format!("The body is not JSON: {error}.")))?;
+        if let (Some(bound), Some(field)) = (bound, bounding_field(from, candidate.provider.kind)) {
+            if let Some(request) = request.as_object_mut() {
+                request.insert(field.to_owned(), bound.into());
+            }
+        }
         let (request, echo) = route.request(request, &candidate.model, self.inner.settings.max_tokens)?;
         let context = translate::Context {
             id: facts.id.replace('-', ""),
@@ -420,6 +417,17 @@ impl Llm {
             told: parking_lot::Mutex::default(),
         };
         Box::pin(self.run(call, &exchange)).await?.once().map(Output::into_data)
+    }
+}
+
+/// The field that bounds an answer; `None` where it is always there, or there is no answer to bound.
+fn bounding_field(dialect: Dialect, kind: Kind) -> Option<&'static str> {
+    match (dialect, kind) {
+        // The others know the older name only.
+        (Dialect::Chat, Kind::OpenAi) => Some("max_completion_tokens"),
+        (Dialect::Chat, _) => Some("max_tokens"),
+        (Dialect::Responses, _) => Some("max_output_tokens"),
+        _ => None,
     }
 }
 

@@ -174,7 +174,14 @@ impl Server {
         let vault = Vault::of(&config).map_err(StartError::MasterKey)?;
         let outbound = Outbound::new(Guard::new(&config.outbound.allow), config.outbound.limits())
             .map_err(|error| StartError::Internal(error.to_string()))?;
+        let shared = config.bucket_settings().map(|settings| {
+            bus::buckets(&settings, config.rate.patience, &counters, &tasks, &quiet)
+                .map_err(StartError::Config)
+        });
+        let shared = shared.transpose()?;
         let parts = llm::Parts {
+            buckets: shared.clone(),
+            data: &config.data,
             database: &database,
             vault: &vault,
             outbound: &outbound,
@@ -224,11 +231,7 @@ impl Server {
         llm::serve_raw(&registry, &llm);
         let limits = config.engine_limits();
         let answers = KeptAnswers::start(database.clone(), &config.idempotency, &tasks, &stop);
-        let shared = config.bucket_settings().map(|settings| {
-            bus::buckets(&settings, config.rate.patience, &counters, &tasks, &quiet)
-                .map_err(StartError::Config)
-        });
-        let limiter = Arc::new(Limiter::new(&config.rate, shared.transpose()?));
+        let limiter = Arc::new(Limiter::new(&config.rate, shared));
         let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(metrics.clone()), Arc::new(calls.clone())];
         let kept = Some(Arc::new(answers.clone()) as Arc<dyn Answers>);
         let engine = Engine::guarded(registry, limits, observers, kept, Some(limiter.clone()));

@@ -98,10 +98,6 @@ impl Database {
         }
     }
 
-    pub(super) fn backend(&self) -> DbBackend {
-        self.read.get_database_backend()
-    }
-
     /// Has the database look at what it holds, so that it plans well. It does so by itself, a little later.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Config;
 
-pub use trace::{adopt, current};
+pub use trace::{adopt, current, mark};
 
 /// Why logging or tracing could not be set up.
 #[derive(Debug, thiserror::Error)]

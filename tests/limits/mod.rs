@@ -5,5 +5,5 @@ mod crash;
 mod once;
 mod rates;
 mod reload;
-mod shared;
+pub(crate) mod shared;
 mod transports;

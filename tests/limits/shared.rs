@@ -20,7 +20,7 @@ use crate::support::{
 };
 
 /// Two processes on one database and one Redis, which give a loaded machine time.
-async fn each_pair(
+pub(crate) async fn each_pair(
     change: impl Fn(&mut Config),
     test: impl AsyncFn(&mut TestHub, &mut TestHub, &mut RedisServer),
 ) {

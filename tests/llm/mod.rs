@@ -1,8 +1,10 @@
 //! The proxy to language models, against a provider that does as it is told.
 
 mod failing;
+mod killed;
 mod money;
 mod passing;
+mod process;
 mod routing;
 mod secrets;
 mod translating;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{PATIENCE, Upstream, caller, chat, each, providers, put, settings, streamed, usage};
+use crate::limits::shared::each_pair;
 use crate::support::{
     database::Backend,
     hub::{Answer, TestHub},
@@ -25,7 +26,7 @@ async fn budgets_stop_hard_and_tell_by_how_much() {
             Answer::of(request.header("x-alkhub-session", session).header("x-alkhub-project", "p")).await
         };
         let limit = |usd: f64| json!({ "period": "total", "limitUsd": usd });
-        Answer::of(put(hub, "/api/budgets/session/s1", &limit(0.000_1))).await.ok();
+        Answer::of(put(hub, "/api/budgets/session/s1", &limit(0.001))).await.ok();
         asked("s1").await.ok();
         asked("s2").await.ok();
         until("it is spent", PATIENCE, async || {
@@ -141,6 +142,89 @@ async fn what_a_process_leaves_behind_counts_in_full() {
         let budgets = hub.get("/api/budgets").await.ok();
         assert_eq!((&budgets["items"][0]["spentUsd"], &budgets["items"][0]["reservedUsd"]), (&json!(0.000_012_345), &json!(0.0)));
         second.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_of_a_key_hold_over_two_processes() {
+    let upstream = Upstream::start().await;
+    each_pair(settings, async |one, two, _| {
+        let (one, two) = (&*one, &*two);
+        providers(one, &upstream).await;
+        let (key, id) = caller(one).await;
+        let asked = async |hub: &TestHub, most: u32| {
+            let mut body = chat("open/gpt-4o-mini");
+            body["max_tokens"] = json!(most);
+            hub.post_as(&key, "/v1/chat/completions", body).await
+        };
+        let knows = async |hub: &TestHub, policy: &serde_json::Value| {
+            Answer::of(put(one, &format!("/api/llm/keys/{id}"), policy)).await.ok();
+            until("the other one knows", PATIENCE, async || {
+                hub.get(&format!("/api/llm/keys/{id}")).await.json() == policy["policy"]
+                    && hub.get_as(&key, "/v1/models").await.body.contains("open/")
+                    && !hub.get_as(&key, "/v1/models").await.body.contains("anth/")
+            })
+            .await;
+        };
+        let requests =
+            json!({ "policy": { "models": ["open/*"], "requests": { "count": 4, "seconds": 36000 } } });
+        knows(two, &requests).await;
+        for index in 0..4 {
+            asked(if index % 2 == 0 { one } else { two }, 1).await.ok();
+        }
+        for hub in [one, two] {
+            let refused = asked(hub, 1).await;
+            assert_eq!(refused.status, 429, "{refused:?}");
+            assert!(refused.headers.contains_key("retry-after"));
+        }
+        // Of 1000 tokens one request takes 900 and gives most of them back.
+        let tokens =
+            json!({ "policy": { "models": ["open/gpt*"], "tokens": { "count": 1000, "seconds": 36000 } } });
+        Answer::of(put(one, &format!("/api/llm/keys/{id}"), &tokens)).await.ok();
+        until("the other one knows", PATIENCE, async || {
+            two.get_as(&key, "/v1/models").await.body.matches("open/").count() == 1
+        })
+        .await;
+        asked(one, 900).await.ok();
+        until("the rest has come back", PATIENCE, async || asked(two, 900).await.status == 200).await;
+        asked(two, 2000).await;
+        assert_eq!(asked(one, 2000).await.status, 429);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_budget_pays_for_has_an_end() {
+    each(async |hub, upstream| {
+        let provider = json!({
+            "name": "priced", "kind": "openai-compatible", "baseUrl": upstream.url,
+            "prices": { "*": { "input": 1, "output": 1 } },
+        });
+        hub.post("/api/providers", provider).await.ok();
+        let (key, id) = caller(hub).await;
+        let sent = async |path: &str, body: serde_json::Value| {
+            upstream.forget();
+            hub.post_as(&key, path, body).await.ok();
+            upstream.got()[0].body.clone()
+        };
+        assert!(!sent("/v1/chat/completions", chat("priced/m")).await.contains("max_"));
+        let budget = json!({ "period": "total", "limitUsd": 1 });
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
+        assert!(sent("/v1/chat/completions", chat("priced/m")).await.contains("\"max_tokens\":4096"));
+        let responses = json!({ "model": "priced/m", "input": "Hi" });
+        assert!(sent("/v1/responses", responses).await.contains("4096"));
+        // The caller's own bound stays, and so does that of a model whose longest answer is known.
+        let mut bounded = chat("priced/m");
+        bounded["max_tokens"] = json!(7);
+        assert!(!sent("/v1/chat/completions", bounded).await.contains("4096"));
+        assert!(!sent("/v1/chat/completions", chat("open/gpt-4o-mini")).await.contains("max_"));
+        // Below what a request may come to cost nobody is asked.
+        let tight = json!({ "period": "total", "limitUsd": 0.004 });
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &tight)).await.ok();
+        upstream.forget();
+        assert_eq!(hub.post_as(&key, "/v1/chat/completions", chat("priced/m")).await.status, 402);
+        assert!(upstream.got().is_empty());
     })
     .await;
 }

@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use super::{
-    PATIENCE, SECRETS, Upstream, caller, chat, each, message, put, streamed, upstream::Fault, usage,
+    PATIENCE, SECRETS, Upstream, caller, chat, each, message, process::Process, put, streamed,
+    upstream::Fault, usage,
 };
 use crate::support::{
-    hub::{Answer, TestHub},
+    database::Backend,
+    hub::{ADMIN, Answer, TestHub},
     until,
 };
 
@@ -60,6 +62,52 @@ async fn keys_are_nowhere_after_every_kind_of_failure() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_prompts_are_in_no_log() {
+    for backend in Backend::all().await {
+        let upstream = Upstream::start().await;
+        let hub = Process::start(&backend);
+        hub.providers(&upstream).await;
+        let prompt = "a prompt that is nobody's business";
+        let faults = [
+            None,
+            Some(Fault::EchoKey(400)),
+            Some(Fault::EchoKey(401)),
+            Some(Fault::EchoKey(500)),
+            Some(Fault::FailFirst),
+            Some(Fault::Cut(3)),
+            Some(Fault::Html),
+        ];
+        for fault in faults {
+            for model in ["open/a", "anth/a"] {
+                let mut body = chat(model);
+                body["messages"][0]["content"] = json!(prompt);
+                for body in [body.clone(), streamed(body)] {
+                    upstream.forget();
+                    upstream.fails(vec![fault.clone(); 3].into_iter().flatten());
+                    hub.post("/v1/chat/completions", &body).await;
+                    for name in ["open", "anth"] {
+                        // Forgets how its keys have fared.
+                        let update = hub.request(reqwest::Method::PATCH, &format!("/api/providers/{name}"));
+                        Answer::of(update.json(&json!({ "models": [] }))).await.ok();
+                    }
+                }
+            }
+        }
+        // Everything was logged, by whatever has a log: attempts that failed, too.
+        let said = async |text: &str| {
+            until(text, PATIENCE, async || hub.log().contains(text)).await;
+        };
+        said("asked a model").await;
+        said("an attempt failed").await;
+        let log = hub.log();
+        for secret in SECRETS.iter().chain([&prompt, &"Hello from", &ADMIN]) {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{secret}");
+        }
+    }
+}
+
 /// Looks through the database's own file, or its tables.
 async fn nowhere_stored(hub: &TestHub) {
     if hub.backend.name() == "SQLite" {
@@ -95,6 +143,11 @@ async fn prompts_are_kept_only_where_it_was_asked_for() {
         let used = usage(hub, 2).await;
         let path = format!("/api/usage/{}/capture", used[0]["requestId"].as_str().expect("an id"));
         until("it is kept", PATIENCE, async || hub.get(&path).await.status == 200).await;
+        // In the database it is sealed.
+        for text in ["%nobody%", "%[DONE]%", "%gpt-4o%"] {
+            let query = format!("SELECT COUNT(*) AS count FROM llm_captures WHERE request LIKE '{text}' OR answer LIKE '{text}'");
+            assert_eq!(hub.backend.count(&query).await, 0, "{text}");
+        }
         let kept = hub.get(&path).await.ok();
         assert!(kept["request"].as_str().expect("text").contains("nobody's business"));
         assert!(kept["answer"].as_str().expect("text").contains("[DONE]"), "{kept}");

@@ -164,7 +164,11 @@ impl State {
                 events.insert(3, "event: content_block_delta\ndata: {\"type\":\n\n".to_owned())
             }
             Some(Fault::Giant(size)) => events.insert(3, format!("data: {}\n\n", "x".repeat(size))),
-            Some(Fault::Endless) => endless = true,
+            Some(Fault::Endless) => {
+                // What would end it does not come.
+                events.truncate(3);
+                endless = true;
+            }
             _ => {}
         }
         self.streaming.fetch_add(1, Ordering::SeqCst);

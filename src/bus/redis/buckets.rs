@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::redis::Script;
+use ::redis::{Script, ToRedisArgs};
 use async_trait::async_trait;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,6 +23,7 @@ use crate::bus::{Buckets, Counters, Level, Settings};
 const REST: u64 = 1000;
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.lua")));
+static SHIFT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("shift.lua")));
 
 pub(in crate::bus) struct RedisBuckets {
     kept: Arc<Kept>,
@@ -78,12 +79,18 @@ impl RedisBuckets {
         self.now().saturating_add(REST)
     }
 
-    async fn ask(&self, bucket: &str, step: u64, room: u64) -> Result<Level, String> {
+    async fn ask(
+        &self,
+        script: &Script,
+        bucket: &str,
+        by: impl ToRedisArgs + Send,
+        room: u64,
+    ) -> Result<Level, String> {
         let Some((number, mut connection)) = self.kept.get() else {
             return Err("there is no connection".to_owned());
         };
-        let mut take = TAKE.key(format!("{}rate:{bucket}", self.prefix));
-        take.arg(step).arg(room);
+        let mut take = script.key(format!("{}rate:{bucket}", self.prefix));
+        take.arg(by).arg(room);
         match timeout(self.patience, Box::pin(take.invoke_async::<(u8, u64)>(&mut connection))).await {
             Ok(Ok((taken, empty))) => Ok(Level { empty, taken: taken == 1 }),
             Ok(Err(error)) => {
@@ -100,7 +107,7 @@ impl RedisBuckets {
 #[async_trait]
 impl Buckets for RedisBuckets {
     async fn take(&self, bucket: &str, step: u64, room: u64) -> Option<Level> {
-        let asked = if self.may_ask() { Some(self.ask(bucket, step, room).await) } else { None };
+        let asked = if self.may_ask() { Some(self.ask(&TAKE, bucket, step, room).await) } else { None };
         match asked {
             Some(Ok(level)) => {
                 self.ask_at.store(0, Ordering::Relaxed);
@@ -120,5 +127,12 @@ impl Buckets for RedisBuckets {
         }
         self.counters.alone.inc();
         None
+    }
+
+    async fn shift(&self, bucket: &str, by: i64, room: u64) {
+        if let Err(reason) = self.ask(&SHIFT, bucket, by, room).await {
+            // The estimate stays.
+            tracing::debug!(reason, "what was taken from a bucket was not corrected");
+        }
     }
 }

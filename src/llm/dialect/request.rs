@@ -140,6 +140,13 @@ pub struct Edits {
 }
 
 impl Edits {
+    /// Adds a field with a number, which the request must not have yet.
+    pub fn add(&mut self, head: &Head<'_>, field: &str, number: u64) {
+        // `model` stands in the object, so a comma may follow.
+        let at = head.body.iter().position(|byte| *byte == b'{').map_or(0, |at| at + 1);
+        self.replace(at..at, format!("{}:{number},", serde_json::Value::from(field)).into_bytes());
+    }
+
     fn replace(&mut self, place: Range<usize>, with: Vec<u8>) {
         self.changes.push((place, with));
     }
@@ -195,6 +202,19 @@ mod tests {
         ] {
             assert_eq!(changed(body, "b/c"), expected);
         }
+    }
+
+    #[test]
+    fn a_bound_is_added() {
+        let body = Bytes::from_static(br#" {"model":"a","stream":true}"#);
+        let head = Head::read(Dialect::Chat, &body).expect("a request");
+        let mut edits = head.edits("b", true);
+        edits.add(&head, "max_tokens", 7);
+        let changed: serde_json::Value = serde_json::from_slice(&edits.apply(&body)).expect("JSON");
+        let options = serde_json::json!({ "include_usage": true });
+        let expected =
+            serde_json::json!({ "model": "b", "stream": true, "max_tokens": 7, "stream_options": options });
+        assert_eq!(changed, expected);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use alkhub_core::{Call, Handle};
 
 use crate::{
     hub::Hub,
-    storage::{llm::captures, time::rfc3339},
+    storage::time::rfc3339,
 };
 
 impl Handle<Capture> for Hub {
     async fn handle(&self, _cx: &Call, input: Input) -> Result<Output, Error> {
-        match captures::get(&self.database, &input.request_id.to_lowercase()).await? {
+        match self.llm.capture(&input.request_id.to_lowercase()).await? {
             Some(capture) => Ok(Output {
                 request_id: capture.id,
                 key_id: capture.key_id,

@@ -97,7 +97,7 @@ impl Body {
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn body(database: &Database, id: Uuid) -> Result<(Body, Body, bool), CallError> {
     let Some(Stored { input, output, input_state, output_state, enveloped, .. }) =
-        within(Entity::find_by_id(key(id)).one(database.read())).await?
+        within(Entity::find_by_id(key(id)).one(database.read().await?)).await?
     else {
         return Ok((Body::None, Body::None, false));
     };

@@ -46,7 +46,7 @@ pub struct Filter {
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn get(database: &Database, id: Uuid) -> Result<Option<Row>, CallError> {
-    within(Entity::find_by_id(key(id)).one(database.read())).await
+    within(Entity::find_by_id(key(id)).one(database.read().await?)).await
 }
 
 /// Calls, newest first.
@@ -66,7 +66,7 @@ pub async fn list(
         })?;
         query = query.filter(Column::Id.lt(key(before)));
     }
-    let rows = within(query.all(database.read())).await?;
+    let rows = within(query.all(database.read().await?)).await?;
     Ok(Page::of(rows, limit, |row: &Row| id(&row.id).to_string()))
 }
 
@@ -81,7 +81,7 @@ pub async fn plan(database: &Database, filter: &Filter, limit: u64) -> Result<St
         _ => ("EXPLAIN", "QUERY PLAN"),
     };
     statement.sql = format!("{word} {}", statement.sql);
-    let rows = within(database.read().query_all_raw(statement)).await?;
+    let rows = within(database.read().await?.query_all_raw(statement)).await?;
     let lines = rows.iter().filter_map(|row| row.try_get::<String>("", column).ok());
     Ok(lines.map(|line| format!("  {line}\n")).collect())
 }

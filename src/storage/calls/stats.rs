@@ -44,7 +44,8 @@ pub async fn sample(
             query = query.filter(column.eq(wanted));
         }
     }
-    let rows = query.into_tuple::<(String, String, Option<i64>, Option<String>)>().all(database.read());
+    let rows =
+        query.into_tuple::<(String, String, Option<i64>, Option<String>)>().all(database.read().await?);
     let sample =
         |(operation, status, duration_us, error_code)| Sample { operation, status, duration_us, error_code };
     Ok(within(rows).await?.into_iter().map(sample).collect())

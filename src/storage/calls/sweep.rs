@@ -39,7 +39,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
     let mut before = first_of(now_ms().saturating_sub(age));
     let last = Entity::find().select_only().column(Column::Id).order_by_desc(Column::Id);
     let last = last.offset(keep.rows.saturating_sub(1)).limit(1).into_tuple::<Vec<u8>>();
-    if let Some(last) = within(last.one(database.read())).await? {
+    if let Some(last) = within(last.one(database.read().await?)).await? {
         before = before.max(last);
     }
     let ended = Column::Status.is_not_in(["pending", "running"]);
@@ -51,7 +51,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
         .filter(ended.clone())
         .order_by_asc(Column::Id)
         .limit(STEP);
-    let roots: Vec<Vec<u8>> = within(old.into_tuple().all(database.read())).await?;
+    let roots: Vec<Vec<u8>> = within(old.into_tuple().all(database.read().await?)).await?;
     let more = roots.len() as u64 == STEP;
     if !roots.is_empty() {
         delete(
@@ -73,7 +73,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
         .filter(Column::Status.is_in(["pending", "running"]))
         .filter(Expr::cust("status <> 'completed'"))
         .limit(STEP);
-    let runs: Vec<Vec<u8>> = within(runs.into_tuple().all(database.read())).await?;
+    let runs: Vec<Vec<u8>> = within(runs.into_tuple().all(database.read().await?)).await?;
     if runs.is_empty() {
         return Ok(false);
     }
@@ -88,7 +88,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
         // The newest first: those below go before those above.
         .order_by_desc(Column::Depth)
         .limit(LEAVES);
-    let leaves: Vec<Vec<u8>> = within(old.into_tuple().all(database.read())).await?;
+    let leaves: Vec<Vec<u8>> = within(old.into_tuple().all(database.read().await?)).await?;
     let more = leaves.len() as u64 == LEAVES;
     if !leaves.is_empty() {
         delete(database, Condition::all().add(Column::Id.is_in(leaves))).await?;

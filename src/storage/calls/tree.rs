@@ -27,7 +27,7 @@ pub async fn tree(database: &Database, top: &Row, most: u64) -> Result<Vec<Row>,
             .filter(Column::RootId.eq(top.id.clone()))
             .filter(Column::ParentId.is_not_null())
             .limit(most.saturating_add(1));
-        return within(query.all(database.read())).await;
+        return within(query.all(database.read().await?)).await;
     }
     let text = "WITH RECURSIVE below(id, level) AS (\
             SELECT id, 0 FROM calls WHERE id = $1 \
@@ -41,7 +41,7 @@ pub async fn tree(database: &Database, top: &Row, most: u64) -> Result<Vec<Row>,
         DEEPEST.into(),
         i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX).into(),
     ];
-    let read = database.read();
+    let read = database.read().await?;
     let statement = Statement::from_sql_and_values(database.backend(), text, values);
     within(Row::find_by_statement(statement).all(read)).await
 }
@@ -59,7 +59,7 @@ pub async fn path(database: &Database, id: Uuid) -> Result<Vec<Row>, CallError> 
         SELECT calls.* FROM above JOIN calls ON calls.id = above.id ORDER BY above.level DESC";
     let values = [key(id).into(), DEEPEST.into()];
     let statement = Statement::from_sql_and_values(database.backend(), text, values);
-    within(Row::find_by_statement(statement).all(database.read())).await
+    within(Row::find_by_statement(statement).all(database.read().await?)).await
 }
 
 /// A call and those below it: parents before their children, children in the order in which they were made.
@@ -96,7 +96,7 @@ pub async fn changed(
     let mut rows = Vec::new();
     if offset == 0 {
         let top = Entity::find_by_id(root.to_vec()).filter(Column::ChangedAt.gte(since));
-        rows.extend(within(top.one(database.read())).await?);
+        rows.extend(within(top.one(database.read().await?)).await?);
     }
     let below = Entity::find()
         .filter(Column::RootId.eq(root.to_vec()))
@@ -106,6 +106,6 @@ pub async fn changed(
         .order_by_asc(Column::Id)
         .offset(offset.saturating_sub(1))
         .limit(most);
-    rows.extend(within(below.all(database.read())).await?);
+    rows.extend(within(below.all(database.read().await?)).await?);
     Ok(rows)
 }

@@ -2,9 +2,10 @@
 #![allow(unreachable_pub, missing_docs, reason = "the derives make public items")]
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "llm_usage")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -1,13 +1,16 @@
-//! Reserving before a request and settling after it, many at once in one transaction.
+//! What processes hold of budgets, and what requests have used, many at once in one transaction.
 //!
-//! The budgets that a batch touches are locked first, in the order of their ids, so that what is decided of them holds
-//! whatever other processes do, and two processes never wait for each other in a circle. A reservation's row is what
-//! remains of a request whose process died: [`overdue`] finds it, and it is settled in full.
+//! A process reserves a block of money for each set of budgets and lets requests have of it (ADR 0055). The blocks and
+//! budgets that a batch touches are locked first, in the order of their ids, so that what is decided of them holds
+//! whatever other processes do, and two processes never wait for each other in a circle. The rest of a block whose
+//! process is gone is found by [`overdue`], and counts as spent.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use alkhub_core::CallError;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 
 use super::{Budget, usage::Record};
 use crate::storage::{
@@ -17,15 +20,42 @@ use crate::storage::{
     time::now_ms,
 };
 
-/// A reservation, as it is stored: `budgets` are their ids, separated by commas.
-pub type Reservation = llm_reservations::Model;
+/// A block, as it is stored: `budgets` are their ids, separated by commas; `amount` is what of it is not spent.
+pub type Block = llm_reservations::Model;
 
 /// What is known of a request at its end.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// What was used; its id is the reservation's.
+    /// What was used.
     pub record: Record,
+    /// The block that it is paid from; `None` where no budget bounds it.
+    pub block: Option<String>,
+    /// Whether it counts only as long as there is the block: what a process has left is settled once, by any other.
+    pub lost: bool,
 }
+
+/// Money that goes back to the budgets of a block.
+#[derive(Clone, Debug)]
+pub struct Back {
+    /// Id of the block.
+    pub block: String,
+    /// At most so much.
+    pub amount: i64,
+    /// Whether nothing more will come of it: the rest of it goes back too.
+    pub close: bool,
+}
+
+/// Money that is wanted for a block.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The block; where it is not stored yet, it will be. Its amount is what is needed.
+    pub block: Block,
+    /// As much as is convenient, while there is plenty.
+    pub wish: i64,
+}
+
+/// The share of what is free in a budget that a process may hold beyond what it needs.
+const SHARE: i64 = 32;
 
 /// A budget that does not suffice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +79,9 @@ pub struct Exceeded {
 /// What has become of a batch.
 #[derive(Debug)]
 pub struct Applied {
-    /// For each reservation whether it was made.
-    pub granted: Vec<Result<(), Exceeded>>,
-    /// Settlements that came too late: their reservations had been settled already.
+    /// For each block that was to have more, how much it got.
+    pub granted: Vec<Result<i64, Exceeded>>,
+    /// Settlements whose blocks had been settled already.
     pub late: u64,
 }
 
@@ -83,28 +113,39 @@ fn month(now: i64, later: i64) -> i64 {
     jiff::tz::Offset::UTC.to_timestamp(moved.at(0, 0, 0, 0)).map_or(0, jiff::Timestamp::as_millisecond)
 }
 
-/// Settles and reserves, all in one transaction: what is settled is free for what is reserved.
+/// Settles, takes back and gives, all in one transaction: what comes back is free for what is wanted.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR; nothing was done then.
 pub async fn apply(
     database: &Database,
-    reservations: &[Reservation],
     settlements: &[Settlement],
+    back: &[Back],
+    wanted: &[Wanted],
 ) -> Result<Applied, CallError> {
     let tx = database.begin().await?;
     let now = now_ms();
-    let settled = match settlements.is_empty() {
-        true => Vec::new(),
-        false => {
-            let ids = settlements.iter().map(|settlement| settlement.record.id.as_str());
-            let gone =
-                llm_reservations::Entity::delete_many().filter(llm_reservations::Column::Id.is_in(ids));
-            within(Box::pin(gone.exec_with_returning(&tx))).await?
-        }
-    };
-    let touched: HashSet<&str> =
-        reservations.iter().chain(&settled).flat_map(|reservation| ids(&reservation.budgets)).collect();
+    let touched: BTreeSet<&str> = settlements
+        .iter()
+        .filter_map(|settlement| settlement.block.as_deref())
+        .chain(back.iter().map(|back| back.block.as_str()))
+        .chain(wanted.iter().map(|wanted| wanted.block.id.as_str()))
+        .collect();
+    let mut blocks: BTreeMap<String, Block> = BTreeMap::new();
+    if !touched.is_empty() {
+        let query = llm_reservations::Entity::find()
+            .filter(llm_reservations::Column::Id.is_in(touched))
+            .order_by_asc(llm_reservations::Column::Id)
+            .lock_exclusive();
+        let found = within(query.all(&tx)).await?;
+        blocks.extend(found.into_iter().map(|block| (block.id.clone(), block)));
+    }
+    let blocks_before = blocks.clone();
+    let touched: HashSet<&str> = blocks_before
+        .values()
+        .chain(wanted.iter().map(|wanted| &wanted.block))
+        .flat_map(|block| ids(&block.budgets))
+        .collect();
     let mut budgets: BTreeMap<String, Budget> = BTreeMap::new();
     if !touched.is_empty() {
         let query = llm_budgets::Entity::find()
@@ -117,36 +158,59 @@ pub async fn apply(
     let before = budgets.clone();
     budgets.values_mut().for_each(|budget| renew(budget, now));
 
-    let by_id: HashMap<&str, &Reservation> =
-        settled.iter().map(|reservation| (reservation.id.as_str(), reservation)).collect();
-    let mut used = Vec::with_capacity(settled.len());
+    let mut used = Vec::with_capacity(settlements.len());
+    let mut late = 0;
     for settlement in settlements {
-        let Some(reservation) = by_id.get(settlement.record.id.as_str()) else { continue };
-        for id in ids(&reservation.budgets) {
-            if let Some(budget) = budgets.get_mut(id) {
-                budget.reserved = budget.reserved.saturating_sub(reservation.amount).max(0);
-                budget.spent = budget.spent.saturating_add(settlement.record.cost);
+        let block = settlement.block.as_ref().map(|id| blocks.get_mut(id));
+        match block {
+            Some(Some(block)) => {
+                let cost = settlement.record.cost;
+                let taken = cost.min(block.amount);
+                block.amount -= taken;
+                for id in ids(&block.budgets) {
+                    if let Some(budget) = budgets.get_mut(id) {
+                        budget.reserved = budget.reserved.saturating_sub(taken).max(0);
+                        budget.spent = budget.spent.saturating_add(cost);
+                    }
+                }
             }
+            Some(None) if settlement.lost => continue,
+            Some(None) => late += 1,
+            None => {}
         }
         used.push(llm_usage::ActiveModel::from(settlement.record.clone()));
     }
-    let late = (settlements.len() - used.len()) as u64;
     if !used.is_empty() {
         within(Box::pin(llm_usage::Entity::insert_many(used).exec_without_returning(&tx))).await?;
     }
 
-    let mut granted = Vec::with_capacity(reservations.len());
-    let mut made = Vec::with_capacity(reservations.len());
-    for reservation in reservations {
-        let grant = reserve(reservation, &mut budgets, now);
-        if grant.is_ok() {
-            made.push(llm_reservations::ActiveModel::from(reservation.clone()));
+    let mut closed = Vec::new();
+    for back in back {
+        let Some(block) = blocks.get_mut(&back.block) else { continue };
+        let amount = if back.close { block.amount } else { back.amount.clamp(0, block.amount) };
+        block.amount -= amount;
+        for id in ids(&block.budgets) {
+            if let Some(budget) = budgets.get_mut(id) {
+                budget.reserved = budget.reserved.saturating_sub(amount).max(0);
+            }
+        }
+        if back.close {
+            blocks.remove(&back.block);
+            closed.push(back.block.as_str());
+        }
+    }
+    let mut granted = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let grant = give(wanted, &mut budgets, now);
+        if let Ok(amount) = &grant {
+            let block = blocks
+                .entry(wanted.block.id.clone())
+                .or_insert_with(|| Block { amount: 0, ..wanted.block.clone() });
+            block.amount = block.amount.saturating_add(*amount);
         }
         granted.push(grant);
     }
-    if !made.is_empty() {
-        within(Box::pin(llm_reservations::Entity::insert_many(made).exec_without_returning(&tx))).await?;
-    }
+    write(&tx, &blocks_before, blocks, &closed).await?;
     for (id, budget) in &budgets {
         if before.get(id) == Some(budget) {
             continue;
@@ -162,18 +226,43 @@ pub async fn apply(
     Ok(Applied { granted, late })
 }
 
-/// Takes from all budgets of a reservation, or from none.
-fn reserve(
-    reservation: &Reservation,
-    budgets: &mut BTreeMap<String, Budget>,
-    now: i64,
-) -> Result<(), Exceeded> {
+async fn write(
+    tx: &DatabaseTransaction,
+    before: &BTreeMap<String, Block>,
+    after: BTreeMap<String, Block>,
+    closed: &[&str],
+) -> Result<(), CallError> {
+    if !closed.is_empty() {
+        let gone = llm_reservations::Entity::delete_many()
+            .filter(llm_reservations::Column::Id.is_in(closed.iter().copied()));
+        within(gone.exec(tx)).await?;
+    }
+    let mut made = Vec::new();
+    for (id, block) in after {
+        match before.get(&id) {
+            Some(before) if before.amount == block.amount => {}
+            Some(_) => {
+                let write = llm_reservations::Entity::update_many()
+                    .col_expr(llm_reservations::Column::Amount, Expr::value(block.amount))
+                    .filter(llm_reservations::Column::Id.eq(id));
+                within(write.exec(tx)).await?;
+            }
+            None => made.push(llm_reservations::ActiveModel::from(block)),
+        }
+    }
+    if !made.is_empty() {
+        within(Box::pin(llm_reservations::Entity::insert_many(made).exec_without_returning(tx))).await?;
+    }
+    Ok(())
+}
+
+/// Takes from all budgets of a block what it needs, or from none, and what it wishes for while there is plenty.
+fn give(wanted: &Wanted, budgets: &mut BTreeMap<String, Budget>, now: i64) -> Result<i64, Exceeded> {
     let free = |budget: &Budget| budget.amount.saturating_sub(budget.spent).saturating_sub(budget.reserved);
+    let need = wanted.block.amount;
     // A budget that was removed meanwhile bounds nothing any more.
-    let short = ids(&reservation.budgets)
-        .filter_map(|id| budgets.get(id))
-        .find(|budget| free(budget) < reservation.amount || free(budget) <= 0);
-    if let Some(budget) = short {
+    let bounding = || ids(&wanted.block.budgets).filter_map(|id| budgets.get(id));
+    if let Some(budget) = bounding().find(|budget| free(budget) < need || free(budget) <= 0) {
         return Err(Exceeded {
             kind: budget.kind.clone(),
             subject: budget.subject.clone(),
@@ -184,12 +273,35 @@ fn reserve(
             renews_at: period_end(&budget.period, now),
         });
     }
-    for id in ids(&reservation.budgets) {
+    let plenty = bounding().map(|budget| free(budget) / SHARE).min().unwrap_or(0);
+    let amount = need.max(wanted.wish.min(plenty));
+    for id in ids(&wanted.block.budgets) {
         if let Some(budget) = budgets.get_mut(id) {
-            budget.reserved = budget.reserved.saturating_add(reservation.amount);
+            budget.reserved = budget.reserved.saturating_add(amount);
         }
     }
-    Ok(())
+    Ok(amount)
+}
+
+/// Which of these requests are in the books already.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn written(database: &Database, requests: Vec<String>) -> Result<HashSet<String>, CallError> {
+    let query = llm_usage::Entity::find()
+        .select_only()
+        .column(llm_usage::Column::Id)
+        .filter(llm_usage::Column::Id.is_in(requests));
+    Ok(within(query.into_tuple::<String>().all(database.read().await?)).await?.into_iter().collect())
+}
+
+/// The blocks of a process.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn blocks_of(database: &Database, node: &str) -> Result<Vec<Block>, CallError> {
+    let query = llm_reservations::Entity::find().filter(llm_reservations::Column::Node.eq(node));
+    within(query.all(database.read().await?)).await
 }
 
 /// Begins a new period where the old one is over.
@@ -217,11 +329,11 @@ pub async fn extend(database: &Database, node: &str, lease_until: i64) -> Result
     within(tx.commit()).await
 }
 
-/// Reservations whose process has been silent for too long, at most so many.
+/// Blocks whose process has been silent for too long, at most so many.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn overdue(database: &Database, most: u64) -> Result<Vec<Reservation>, CallError> {
+pub async fn overdue(database: &Database, most: u64) -> Result<Vec<Block>, CallError> {
     let query = llm_reservations::Entity::find()
         .filter(llm_reservations::Column::LeaseUntil.lt(now_ms()))
         .order_by_asc(llm_reservations::Column::LeaseUntil)

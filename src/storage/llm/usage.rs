@@ -140,3 +140,20 @@ pub async fn list(
     let items = within(query.all(database.read().await?)).await?;
     Ok(Page::of(items, limit, |record: &Record| format!("{}:{}", record.at, record.id)))
 }
+
+/// Deletes at most so many of the oldest requests from before a moment; how many.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn shorten(database: &Database, before: i64, most: u64) -> Result<u64, CallError> {
+    let old = Entity::find().select_only().column(Column::Id).filter(Column::At.lt(before));
+    let old = old.order_by_asc(Column::At).order_by_asc(Column::Id).limit(most).into_tuple();
+    let ids: Vec<String> = within(old.all(database.read().await?)).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let tx = database.begin().await?;
+    let gone = within(Entity::delete_many().filter(Column::Id.is_in(ids)).exec(&tx)).await?;
+    within(tx.commit()).await?;
+    Ok(gone.rows_affected)
+}
