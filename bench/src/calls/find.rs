@@ -27,8 +27,12 @@ pub(super) async fn run(rows: u64, rounds: usize) -> End {
             Some(postgres) => postgres.url.clone(),
             None => format!("sqlite://{}?mode=rwc", folder.path().join("calls.db").display()),
         };
-        let settings =
-            Settings { url: url.into(), max_connections: 4, acquire_timeout: Duration::from_secs(60) };
+        let settings = Settings {
+            url: url.into(),
+            max_connections: 4,
+            acquire_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(60),
+        };
         let database = Database::connect(&settings).await.map_err(|error| error.message)?;
         database.migrate().await.map_err(|error| error.message)?;
         let begun = Instant::now();

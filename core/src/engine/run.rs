@@ -149,18 +149,28 @@ impl Engine {
         }
     }
 
-    /// Tells the observers that a call is to be served, and waits for those that it must wait for.
-    async fn observed<'a>(&self, call: &Call, mut input: Unchecked<'a>) -> Result<Unchecked<'a>, CallError> {
+    /// Tells the observers that a call is to be served; what it must wait for before it is.
+    fn observed(
+        &self,
+        call: &Call,
+        input: &mut Unchecked<'_>,
+    ) -> Result<Option<BoxFuture<'static, Result<(), CallError>>>, CallError> {
         let observers = &self.inner.observers;
         if observers.iter().any(|observer| observer.insists(call)) {
             input.check()?;
         }
-        for observer in observers {
-            if let Some(waiting) = observer.admitted(call, input.input()) {
-                waiting.await?;
+        let mut waits = observers.iter().filter_map(|observer| observer.admitted(call, input.input()));
+        let Some(first) = waits.next() else { return Ok(None) };
+        let others: Vec<_> = waits.collect();
+        Ok(Some(if others.is_empty() {
+            first
+        } else {
+            async move {
+                first.await?;
+                futures::future::try_join_all(others).await.map(drop)
             }
-        }
-        Ok(input)
+            .boxed()
+        }))
     }
 
     /// Runs the handler within the call's bounds.
@@ -168,7 +178,7 @@ impl Engine {
         &self,
         entry: &Entry,
         call: &Call,
-        input: Unchecked<'_>,
+        mut input: Unchecked<'_>,
     ) -> Result<Answer, CallError> {
         // Only inside a traced request is there anybody to look at the span.
         let span = if tracing::Span::current().is_disabled() {
@@ -176,9 +186,14 @@ impl Engine {
         } else {
             tracing::info_span!(target: "alkhub::call", "call", operation = entry.id(), request_id = %call.request_id())
         };
-        let work = async {
-            let input = self.observed(call, input).await?;
-            entry.handler.serve(call, input).await
+        let waits = self.observed(call, &mut input)?;
+        // No further future around that of the handler, for which the stack of a deep call has no room.
+        let work = match waits {
+            None => entry.handler.serve(call, input),
+            Some(waits) => Box::pin(async move {
+                waits.await?;
+                entry.handler.serve(call, input).await
+            }),
         };
         let work = AssertUnwindSafe(work).catch_unwind().instrument(span);
         let cancelled = call.cancelled().cancelled();
