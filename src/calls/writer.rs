@@ -252,7 +252,7 @@ impl Writer<'_> {
         let found = self.inner.live.find(|call| {
             let kept = call.kept::<Kept>()?;
             let fresh =
-                !call.lineage().is_noted() && i64::try_from(call.began_ms()).is_ok_and(|at| at <= since);
+                !call.lineage().is_noted() && i64::try_from(call.started_ms()).is_ok_and(|at| at <= since);
             count += usize::from(fresh);
             (fresh && count <= most && !kept.status().is_final()).then(|| Record::begun(&call, kept))
         });
