@@ -346,6 +346,22 @@ impl Writer<'_> {
     }
 }
 
+/// An input as it would be kept, however large it is.
+pub(super) fn kept(input: &Input, schema: &str, own: bool) -> Body {
+    let cutter = Cutter::new(schema, !own);
+    match input {
+        Input::Value(value) => trimmed(value.clone(), None, &cutter, false, usize::MAX),
+        Input::Text { json, .. } => fitting(json, &cutter, false, usize::MAX),
+    }
+}
+
+/// An output as it would be kept, however large it is.
+pub(super) fn answered(output: &Output, schema: &str, own: bool) -> Body {
+    let cutter = Cutter::new(schema, !own);
+    let envelope = output.envelope();
+    fitting(envelope.unwrap_or(output.text()), &cutter, envelope.is_some(), usize::MAX)
+}
+
 /// What is kept of a text.
 fn fitting(text: &Bytes, cutter: &Cutter, enveloped: bool, most: usize) -> Body {
     if text.len() > most {
