@@ -233,7 +233,7 @@ impl Level {
         }
         let text = format!(
             "The call {} of {} ended as {} and may have had its effect; {} is not declared idempotent, so it is not made again. \
-             Look whether the effect is there, and fork from the call after it or make the call anew.",
+             Look whether the effect is there; a fork from that call makes it once more.",
             id(&child.row.id),
             child.row.operation,
             child.row.status,
