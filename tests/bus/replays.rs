@@ -167,6 +167,22 @@ async fn ended(hub: &TestHub, before: usize) -> Value {
     newest
 }
 
+/// Waits until so many calls of the newest workflow are recorded as completed.
+async fn written(hub: &TestHub, before: usize, completed: usize) {
+    until("the calls so far are recorded", PATIENCE, async || {
+        let page = hub.get("/api/calls?operationId=kit.workflow").await.ok();
+        let items = page["items"].as_array().expect("items");
+        if items.len() <= before {
+            return false;
+        }
+        let path = format!("/api/calls/{}/tree", items[0]["requestId"].as_str().expect("an id"));
+        let tree = hub.get(&path).await.ok();
+        let calls = tree["calls"].as_array().expect("calls").iter();
+        calls.filter(|call| call["status"] == "completed").count() == completed
+    })
+    .await;
+}
+
 async fn count(hub: &TestHub) -> usize {
     hub.get("/api/calls?operationId=kit.workflow").await.ok()["items"].as_array().map_or(0, Vec::len)
 }
@@ -226,6 +242,8 @@ async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repe
             let request = ready.post(format!("{}/api/kit/workflow", dying.url)).bearer_auth(ADMIN).json(&body);
             let call = tokio::spawn(request.send());
             told.recv().await.expect("cut off");
+            // What is not written yet when a process dies counts as cut off, too; here it is to be known how far it was.
+            written(&pair.one, before, at).await;
             dying.kill();
             let _lost = call.await.expect("ended");
             for (spoke, hub) in [("a", &pair.two), ("b", &pair.one)] {
