@@ -199,8 +199,8 @@ async fn resumes(hub: &TestHub, world: &Arc<Mutex<World>>, at: usize, cut_off: &
     if STEPS[at] == "b.work.loose" {
         let problem = told.problem(409, "REPLAY_UNSAFE");
         assert_eq!(problem["details"]["operationId"], "b.work.loose", "{problem}");
-        let asked = hub.get(&format!("/api/calls/{}", problem["details"]["requestId"].as_str().expect("id")));
-        assert_eq!(asked.await.ok()["call"]["parentRequestId"], id);
+        let path = format!("/api/calls/{}", problem["details"]["requestId"].as_str().expect("id"));
+        assert_eq!(hub.get(&path).await.ok()["call"]["parentRequestId"], id);
         return;
     }
     let told = told.ok();
