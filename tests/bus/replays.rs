@@ -8,11 +8,7 @@ use std::{
     time::Duration,
 };
 
-use alkhub::{
-    config::Config,
-    server::Server,
-    transport::http::HubOperations,
-};
+use alkhub::{config::Config, server::Server, transport::http::HubOperations};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -45,7 +41,8 @@ async fn a_process_to_be_killed() {
     config.redis.url = Some(variable("REPLAY_REDIS").into());
     config.bootstrap_key = Some(ADMIN.to_owned().into());
     lively(&mut config);
-    let server = Box::pin(Server::start::<(HubOperations, KitOperations)>(config)).await.expect("the hub starts");
+    let server =
+        Box::pin(Server::start::<(HubOperations, KitOperations)>(config)).await.expect("the hub starts");
     println!("serves http://{}", server.address());
     std::future::pending::<()>().await;
 }
@@ -106,7 +103,12 @@ struct Spoke {
 
 impl Spoke {
     /// Has effects, and answers until it is to be silent; then it says so, and stays connected.
-    async fn start(hub: &TestHub, id: &'static str, world: &Arc<Mutex<World>>, cut: &mpsc::UnboundedSender<()>) -> Self {
+    async fn start(
+        hub: &TestHub,
+        id: &'static str,
+        world: &Arc<Mutex<World>>,
+        cut: &mpsc::UnboundedSender<()>,
+    ) -> Self {
         let mut once = operation("work", "once", "mutation");
         once["idempotent"] = json!(true);
         let offered = [once, operation("work", "loose", "mutation"), operation("work", "ask", "query")];
@@ -239,7 +241,8 @@ async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repe
                 ask("a").await && ask("b").await
             })
             .await;
-            let request = ready.post(format!("{}/api/kit/workflow", dying.url)).bearer_auth(ADMIN).json(&body);
+            let request =
+                ready.post(format!("{}/api/kit/workflow", dying.url)).bearer_auth(ADMIN).json(&body);
             let call = tokio::spawn(request.send());
             told.recv().await.expect("cut off");
             // What is not written yet when a process dies counts as cut off, too; here it is to be known how far it was.

@@ -1,15 +1,19 @@
 //! Recorded calls that run again: verified, forked, and what cannot be.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::recorded;
 use crate::support::{
     hub::{ADMIN, TestHub, each_hub},
+    until,
     wire::{Wire, asking, operation},
 };
 
-const STEPS: [&str; 5] = ["dev.work.ask", "dev.work.change", "dev.work.ask", "dev.work.change", "dev.work.ask"];
+const STEPS: [&str; 5] =
+    ["dev.work.ask", "dev.work.change", "dev.work.ask", "dev.work.change", "dev.work.ask"];
 
 async fn spoke(hub: &TestHub) -> Wire {
     let offered = [operation("work", "ask", "query"), operation("work", "change", "mutation")];
@@ -48,7 +52,10 @@ async fn a_workflow_verifies_a_hundred_times_and_a_changed_handler_is_caught_whe
             assert_eq!(last["status"], "completed");
         }
         let again = last["requestId"].as_str().expect("an id");
-        recorded(hub, "kit.workflow", 101).await;
+        until("the last replay is recorded", Duration::from_secs(60), async || {
+            hub.get(&format!("/api/calls/{again}")).await.json()["call"]["endedAt"].is_string()
+        })
+        .await;
         let shown = hub.get(&format!("/api/calls/{again}")).await.ok();
         assert_eq!(shown["call"]["replayOf"], id.as_str());
         let (was, is) = (tree(hub, &id).await, tree(hub, again).await);
@@ -124,10 +131,12 @@ async fn what_cannot_be_replayed_says_why_and_who_may_not_is_not_told() {
         let problem = hub.post(&path, body).await.problem(409, "REPLAY_IMPOSSIBLE");
         assert_eq!(problem["details"]["reason"], "unknownNode");
 
-        let made = hub.post("/api/projects", json!({ "name": "n", "repository": "https://git.example/n" })).await;
+        let made =
+            hub.post("/api/projects", json!({ "name": "n", "repository": "https://git.example/n" })).await;
         let alone = made.headers["x-request-id"].to_str().expect("an id").to_owned();
         recorded(hub, "project.create", 1).await;
-        let served = recorded(hub, "dev.work.change", 2).await[0]["requestId"].as_str().expect("id").to_owned();
+        let served =
+            recorded(hub, "dev.work.change", 2).await[0]["requestId"].as_str().expect("id").to_owned();
         for (id, reason) in [(alone, "notComposed"), (served, "servedElsewhere")] {
             let answer = hub.post(&format!("/api/calls/{id}/replay"), verify.clone()).await;
             let problem = answer.problem(409, "REPLAY_IMPOSSIBLE");
@@ -142,7 +151,8 @@ async fn what_cannot_be_replayed_says_why_and_who_may_not_is_not_told() {
         let calls = recorded(hub, "kit.workflow", 3).await;
         let id = calls[0]["requestId"].as_str().expect("an id");
         answered.ok();
-        let problem = hub.post(&format!("/api/calls/{id}/replay"), verify).await.problem(409, "REPLAY_IMPOSSIBLE");
+        let problem =
+            hub.post(&format!("/api/calls/{id}/replay"), verify).await.problem(409, "REPLAY_IMPOSSIBLE");
         assert_eq!(problem["details"]["reason"], "cut", "{problem}");
         assert_eq!(problem["details"]["operationId"], "dev.work.ask");
     })

@@ -1,9 +1,7 @@
 //! Calls that a repeated call makes: what the record says becomes of them, and the keys under which they may be repeated.
 
 use super::{Engine, Input, Output, Request, Unchecked, observe::Running};
-use crate::{
-    CallError, Kind, RecordMode, once::IdempotencyKey, registry::Entry, script::Told,
-};
+use crate::{CallError, Kind, RecordMode, once::IdempotencyKey, registry::Entry, script::Told};
 
 /// Asks the script of a call's parent what becomes of it; its answer, where it is not to be made.
 pub(super) fn consult(entry: &Entry, request: &mut Request) -> Option<Result<Output, CallError>> {

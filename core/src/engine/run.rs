@@ -54,7 +54,10 @@ impl Engine {
         let stays = key.is_some();
         let key = key.or(derived);
         let keyed = answer.is_none()
-            && key.is_some() && caller.is_some() && entry.honours_key() && self.inner.answers.is_some();
+            && key.is_some()
+            && caller.is_some()
+            && entry.honours_key()
+            && self.inner.answers.is_some();
         let lineage = request.lineage.unwrap_or_else(|| Lineage::root(request.id));
         if entry.record() == RecordMode::None {
             lineage.hide();
@@ -162,7 +165,11 @@ impl Engine {
     }
 
     /// Tells the observers that a call is to be served, and waits for those that it must wait for.
-    pub(super) async fn observed<'a>(&self, call: &Call, mut input: Unchecked<'a>) -> Result<Unchecked<'a>, CallError> {
+    pub(super) async fn observed<'a>(
+        &self,
+        call: &Call,
+        mut input: Unchecked<'a>,
+    ) -> Result<Unchecked<'a>, CallError> {
         let observers = &self.inner.observers;
         if observers.iter().any(|observer| observer.insists(call)) {
             input.check()?;

@@ -172,7 +172,10 @@ impl Level {
     /// Whether the handler went on after a call had ended: then it has seen how.
     fn was_seen(&self, child: &Node) -> bool {
         let Some(ended) = child.row.ended_at else { return false };
-        self.node.children.iter().any(|other| other.row.ordinal > child.row.ordinal && other.row.started_at >= ended)
+        self.node
+            .children
+            .iter()
+            .any(|other| other.row.ordinal > child.row.ordinal && other.row.started_at >= ended)
     }
 
     fn answer(&self, child: &Node, answer: Result<alkhub_core::engine::Output, CallError>) -> Told {
@@ -183,8 +186,8 @@ impl Level {
     /// Makes a recorded call again; what it calls is answered where its handler is here.
     fn again(&self, child: &Arc<Node>, entry: &Entry) -> Told {
         self.shared.make();
-        let script =
-            (entry.is_own() && !child.children.is_empty()).then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
+        let script = (entry.is_own() && !child.children.is_empty())
+            .then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
         Told::Run { repeats: Some(child.repeat()), script, input: None }
     }
 
@@ -254,7 +257,11 @@ impl Level {
             return self.shared.halt(stop);
         }
         // Only of mutations that are recorded in full is it certain that they did not begin.
-        if cut_off && entry.kind() == Kind::Mutation && !entry.is_idempotent() && entry.record() != RecordMode::Full {
+        if cut_off
+            && entry.kind() == Kind::Mutation
+            && !entry.is_idempotent()
+            && entry.record() != RecordMode::Full
+        {
             let text = format!(
                 "{} is not recorded in full, so it may have been called before the end of the call {}; it is not declared idempotent, and not called again.",
                 entry.id(),
@@ -296,7 +303,11 @@ impl Script for Level {
             Found::Recorded(child) if self.is_from(&child) => {
                 shared.release();
                 shared.make();
-                Told::Run { repeats: None, script: None, input: shared.changed.lock().take().map(Input::Value) }
+                Told::Run {
+                    repeats: None,
+                    script: None,
+                    input: shared.changed.lock().take().map(Input::Value),
+                }
             }
             Found::Recorded(child) if child.row.status == Status::Completed.as_str() => {
                 self.completed(&child, entry)

@@ -53,7 +53,8 @@ pub(super) async fn load(database: &Database, top: Row) -> Result<Arc<Node>, Cal
     let mut bytes = 0;
     for part in ids.chunks(200) {
         for (of, input, output, enveloped) in calls::bodies(database, part).await? {
-            bytes += [&input, &output].iter().filter_map(|body| body.text()).map(|text| text.len()).sum::<usize>();
+            bytes +=
+                [&input, &output].iter().filter_map(|body| body.text()).map(|text| text.len()).sum::<usize>();
             bodies.insert(of, (input, output, enveloped));
         }
         if bytes > BYTES {
@@ -91,7 +92,8 @@ async fn firsts(database: &Database, rows: &[Row]) -> Result<HashMap<Vec<u8>, (U
         let wanted: Vec<Uuid> = wanted.into_iter().map(|key| id(key)).collect();
         let mut origins = HashMap::with_capacity(wanted.len());
         for part in wanted.chunks(200) {
-            origins.extend(calls::several(database, part).await?.into_iter().map(|row| (row.id.clone(), row)));
+            origins
+                .extend(calls::several(database, part).await?.into_iter().map(|row| (row.id.clone(), row)));
         }
         let mut next = HashMap::new();
         for (of, origin) in at {

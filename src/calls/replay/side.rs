@@ -1,9 +1,6 @@
 //! What is told of a difference.
 
-use alkhub_core::{
-    CallError, engine::Output,
-    registry::Entry,
-};
+use alkhub_core::{CallError, engine::Output, registry::Entry};
 use serde_json::{Value, json};
 
 use super::{Divergence, node::Node};

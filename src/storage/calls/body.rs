@@ -9,7 +9,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{Stored, key};
-use crate::storage::{Database, entity::call_bodies::{Column, Entity}, error::within};
+use crate::storage::{
+    Database,
+    entity::call_bodies::{Column, Entity},
+    error::within,
+};
 
 /// Shorter texts are stored as they are.
 const WORTH: usize = 512;

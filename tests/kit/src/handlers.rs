@@ -12,7 +12,9 @@ use alkhub_core::{Call, CallError, Handle, ItemStream, Subscribe};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use crate::api::kit::{count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, turn, whoami, workflow};
+use crate::api::kit::{
+    count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, turn, whoami, workflow,
+};
 
 /// Serves the kit's operations, and counts which of its handlers are alive.
 pub struct Kit {
