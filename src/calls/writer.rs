@@ -359,7 +359,7 @@ pub(super) fn kept(input: &Input, schema: &str, own: bool) -> Body {
 pub(super) fn answered(output: &Output, schema: &str, own: bool) -> Body {
     let cutter = Cutter::new(schema, !own);
     let envelope = output.envelope();
-    fitting(envelope.unwrap_or(output.text()), &cutter, envelope.is_some(), usize::MAX)
+    fitting(envelope.unwrap_or_else(|| output.text()), &cutter, envelope.is_some(), usize::MAX)
 }
 
 /// What is kept of a text.

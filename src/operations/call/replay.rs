@@ -35,7 +35,7 @@ impl Handle<Replay> for Hub {
         }
         let row = self.calls.recorded(id).await?;
         let row = row.filter(|row| convert::is_own(cx, row) || convert::rules_all(cx));
-        let row = row.ok_or_else(|| Error::CallNotFound)?;
+        let row = row.ok_or(Error::CallNotFound)?;
         let replayed = self.calls.replay(cx, row, mode, from, input.input).await?;
         let Replayed { request_id, answered, made, divergence, ended } = replayed;
         let divergence = divergence.map(serde_json::from_value).transpose();
