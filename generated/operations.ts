@@ -161,6 +161,18 @@ export type CallChange = {
   "cursor": string;
 };
 
+/** The first difference between a call and its repetition. One of the sides is absent where only the other made a call. */
+export type CallDivergence = {
+  "actual"?: CallSide;
+  /** `call` where another call was made, or none, or one too many; `output` where it ended otherwise. */
+  "kind": "call" | "output";
+  /** The recorded call that made it. */
+  "parentRequestId": string;
+  /** Place among the calls of its parent. */
+  "position": number;
+  "recorded"?: CallSide;
+};
+
 /** How a call failed. */
 export type CallFailure = {
   "code": string;
@@ -213,6 +225,18 @@ export type CallProblem = {
   /** As the error's schema says. */
   "details"?: unknown;
   "message": string;
+};
+
+/** CallSide */
+export type CallSide = {
+  "error"?: CallFailure;
+  /** Without its secrets. */
+  "input"?: unknown;
+  "operationId": string;
+  /** Without its secrets. */
+  "output"?: unknown;
+  /** The recorded call. */
+  "requestId"?: string;
 };
 
 /** How the calls of an operation fared. */
@@ -934,6 +958,37 @@ export interface HubOperations {
       "calls": CallNode[];
     };
     errors: "CALL_NOT_FOUND";
+  };
+  /** Runs the handler of a recorded call again, with the calls that it makes answered from the record. `verify` makes none of them and tells the first difference; `resume` makes those that were not completed; `fork` makes all from one call on. The caller needs access to the operation itself, and it is its own call or it has the scope `call:admin`. */
+  "call.replay": {
+    type: "mutation";
+    input: {
+      /** For `fork`: the call below it from which on all is made anew; the call itself where nothing is said. */
+      "from"?: string;
+      /** For `fork`: another input of the call `from`. */
+      "input"?: unknown;
+      /** `verify` has no effects but those of the handler itself. */
+      "mode": "verify" | "resume" | "fork";
+      "requestId": RequestReference;
+    };
+    output: {
+      /** Calls that were answered from the record. */
+      "answered": number;
+      /** For `verify`: as far as the record goes, the handler made equal calls in equal order and came to the same end. */
+      "deterministic"?: boolean;
+      "divergence"?: CallDivergence;
+      "error"?: CallFailure;
+      /** Calls that were made. */
+      "made": number;
+      "mode": "verify" | "resume" | "fork";
+      /** What it answered. */
+      "output"?: unknown;
+      "replayOf": string;
+      /** Id of the call that repeats it. */
+      "requestId": string;
+      "status": CallStatus;
+    };
+    errors: "CALL_NOT_FOUND" | "REPLAY_IMPOSSIBLE" | "REPLAY_DIVERGED" | "REPLAY_UNSAFE";
   };
   /** Counts and times the newest calls by operation, and names the slowest and those that fail most. Callers see their own; with the scope `call:read` all. */
   "call.stats": {

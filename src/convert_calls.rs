@@ -19,6 +19,12 @@ pub(crate) fn sees_all(cx: &Call) -> bool {
     cx.identity().is_some_and(|identity| identity.has_scope(READ))
 }
 
+/// Whether a caller may end and replay the calls of all.
+#[must_use]
+pub(crate) fn rules_all(cx: &Call) -> bool {
+    cx.identity().is_some_and(|identity| identity.has_scope("call:admin"))
+}
+
 /// Whether a caller may see a call: its own, one that it has led to, or any with the scope for it.
 #[must_use]
 pub(crate) fn may_see(cx: &Call, row: &Row) -> bool {

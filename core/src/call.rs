@@ -24,6 +24,7 @@ use crate::{
     peer::Peer,
     rate::Notes,
     registry::Entry,
+    script::Script,
     trace::TraceContext,
 };
 
@@ -97,7 +98,9 @@ impl Deadline {
 pub struct Repeat {
     /// Its id.
     pub of: Uuid,
-    /// When it began, in milliseconds since the Unix epoch.
+    /// Id of the call that was the first of all repetitions: randomness, ids and keys follow from it.
+    pub seed: Uuid,
+    /// When that one began, in milliseconds since the Unix epoch.
     pub began_ms: u64,
 }
 
@@ -130,7 +133,9 @@ pub(crate) struct CallInner {
     pub(crate) engine: Engine,
     pub(crate) lineage: Arc<Lineage>,
     pub(crate) repeats: Option<Repeat>,
-    pub(crate) began_ms: u64,
+    /// What answers the calls that it makes.
+    pub(crate) script: Option<Arc<dyn Script>>,
+    pub(crate) started_ms: u64,
     /// Random numbers that were drawn.
     pub(crate) drawn: AtomicU64,
     /// What an observer keeps of it.
@@ -277,7 +282,13 @@ impl Call {
     /// is the same in each repetition.
     #[must_use]
     pub fn began_ms(&self) -> u64 {
-        self.inner.began_ms
+        self.inner.repeats.map_or(self.inner.started_ms, |repeats| repeats.began_ms)
+    }
+
+    /// When it truly began, in milliseconds since the Unix epoch, also where it repeats another.
+    #[must_use]
+    pub fn started_ms(&self) -> u64 {
+        self.inner.started_ms
     }
 
     /// A random number that is the same in each repetition, and another at each asking. It follows from the id of the
@@ -296,7 +307,7 @@ impl Call {
 
     fn draw(&self) -> Uuid {
         use sha2::{Digest, Sha256};
-        let id = self.inner.repeats.map_or(self.inner.id, |repeats| repeats.of);
+        let id = self.inner.repeats.map_or(self.inner.id, |repeats| repeats.seed);
         let number = self.inner.drawn.fetch_add(1, Ordering::Relaxed);
         let hash = Sha256::new().chain_update(id.as_bytes()).chain_update(number.to_be_bytes()).finalize();
         let mut half = [0; 16];
@@ -421,6 +432,7 @@ impl Call {
             carried: None,
             lineage: Some(self.inner.lineage.child(id)),
             repeats: None,
+            script: self.inner.script.clone(),
         })
     }
 }

@@ -17,6 +17,7 @@ pub mod protocol;
 pub mod pubsub;
 pub mod rate;
 pub mod registry;
+pub mod script;
 pub mod spec;
 pub mod sse;
 pub mod trace;

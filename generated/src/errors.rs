@@ -63,6 +63,9 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     CALL_NOT_FOUND,
     TEMPLATE_EXISTS,
     TEMPLATE_NOT_FOUND,
+    REPLAY_IMPOSSIBLE,
+    REPLAY_DIVERGED,
+    REPLAY_UNSAFE,
 ];
 
 /// No operation of this id exists, or the caller may not know of it.
@@ -613,6 +616,36 @@ pub const TEMPLATE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::sp
     ),
 };
 
+/// The call cannot be replayed, or the record does not have what its replay needs.
+pub const REPLAY_IMPOSSIBLE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "REPLAY_IMPOSSIBLE",
+    status: 409u16,
+    description: "The call cannot be replayed, or the record does not have what its replay needs.",
+    details: Some(
+        r#"{"properties":{"operationId":{"type":"string"},"reason":{"description":"What is missing, or in the way.","enum":["running","notRecorded","cut","tooLarge","notComposed","subscription","servedElsewhere","tooMany","originGone","unknownNode"],"type":"string"},"requestId":{"description":"The recorded call that it is about.","type":"string"}},"required":["reason","requestId"],"type":"object"}"#,
+    ),
+};
+
+/// The handler did not do what it did when the call was recorded; nothing was made from there on.
+pub const REPLAY_DIVERGED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "REPLAY_DIVERGED",
+    status: 409u16,
+    description: "The handler did not do what it did when the call was recorded; nothing was made from there on.",
+    details: Some(
+        r#"{"properties":{"divergence":{"description":"Both sides, as `call.replay` tells them.","type":"object"},"replayRequestId":{"type":"string"}},"type":"object"}"#,
+    ),
+};
+
+/// A call that was cut off may have had its effect, and its operation is not declared idempotent.
+pub const REPLAY_UNSAFE: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "REPLAY_UNSAFE",
+    status: 409u16,
+    description: "A call that was cut off may have had its effect, and its operation is not declared idempotent.",
+    details: Some(
+        r#"{"properties":{"operationId":{"type":"string"},"replayRequestId":{"type":"string"},"requestId":{"description":"The recorded call.","type":"string"},"status":{"type":"string"}},"required":["requestId","operationId"],"type":"object"}"#,
+    ),
+};
+
 /// The type `BudgetExceeded`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct BudgetExceeded {
@@ -829,6 +862,127 @@ pub struct ProviderExists {
 pub struct ProviderNotFound {
     /// The property `name`.
     pub name: String,
+}
+
+/// The type `ReplayDiverged`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ReplayDiverged {
+    /// Both sides, as `call.replay` tells them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<::serde_json::Map<String, ::serde_json::Value>>,
+    /// The property `replayRequestId`.
+    #[serde(
+        rename = "replayRequestId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replay_request_id: Option<String>,
+}
+
+impl Default for ReplayDiverged {
+    fn default() -> Self {
+        Self {
+            divergence: Default::default(),
+            replay_request_id: Default::default(),
+        }
+    }
+}
+
+/// The type `ReplayImpossible`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ReplayImpossible {
+    /// The property `operationId`.
+    #[serde(rename = "operationId", default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+    /// What is missing, or in the way.
+    pub reason: ReplayImpossibleReason,
+    /// The recorded call that it is about.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+}
+
+/// What is missing, or in the way.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum ReplayImpossibleReason {
+    /// `running`
+    #[serde(rename = "running")]
+    Running,
+    /// `notRecorded`
+    #[serde(rename = "notRecorded")]
+    NotRecorded,
+    /// `cut`
+    #[serde(rename = "cut")]
+    Cut,
+    /// `tooLarge`
+    #[serde(rename = "tooLarge")]
+    TooLarge,
+    /// `notComposed`
+    #[serde(rename = "notComposed")]
+    NotComposed,
+    /// `subscription`
+    #[serde(rename = "subscription")]
+    Subscription,
+    /// `servedElsewhere`
+    #[serde(rename = "servedElsewhere")]
+    ServedElsewhere,
+    /// `tooMany`
+    #[serde(rename = "tooMany")]
+    TooMany,
+    /// `originGone`
+    #[serde(rename = "originGone")]
+    OriginGone,
+    /// `unknownNode`
+    #[serde(rename = "unknownNode")]
+    UnknownNode,
+}
+
+impl ::std::fmt::Display for ReplayImpossibleReason {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Running => f.write_str("running"),
+            Self::NotRecorded => f.write_str("notRecorded"),
+            Self::Cut => f.write_str("cut"),
+            Self::TooLarge => f.write_str("tooLarge"),
+            Self::NotComposed => f.write_str("notComposed"),
+            Self::Subscription => f.write_str("subscription"),
+            Self::ServedElsewhere => f.write_str("servedElsewhere"),
+            Self::TooMany => f.write_str("tooMany"),
+            Self::OriginGone => f.write_str("originGone"),
+            Self::UnknownNode => f.write_str("unknownNode"),
+        }
+    }
+}
+
+/// The type `ReplayUnsafe`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct ReplayUnsafe {
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// The property `replayRequestId`.
+    #[serde(
+        rename = "replayRequestId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replay_request_id: Option<String>,
+    /// The recorded call.
+    #[serde(rename = "requestId")]
+    pub request_id: String,
+    /// The property `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// The type `ServiceExists`.

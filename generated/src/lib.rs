@@ -37,6 +37,7 @@ pub static OPERATIONS: &[&::alkhub_core::spec::Descriptor] = &[
     &self::call::get::DESCRIPTOR,
     &self::call::list::DESCRIPTOR,
     &self::call::path::DESCRIPTOR,
+    &self::call::replay::DESCRIPTOR,
     &self::call::stats::DESCRIPTOR,
     &self::call::tree::DESCRIPTOR,
     &self::call::watch::DESCRIPTOR,
@@ -125,6 +126,7 @@ where
     H: ::alkhub_core::Handle<self::call::Get>,
     H: ::alkhub_core::Handle<self::call::List>,
     H: ::alkhub_core::Handle<self::call::Path>,
+    H: ::alkhub_core::Handle<self::call::Replay>,
     H: ::alkhub_core::Handle<self::call::Stats>,
     H: ::alkhub_core::Handle<self::call::Tree>,
     H: ::alkhub_core::Subscribe<self::call::Watch>,
@@ -209,6 +211,7 @@ where
     registry.add_handler::<self::call::Get, H>(hub);
     registry.add_handler::<self::call::List, H>(hub);
     registry.add_handler::<self::call::Path, H>(hub);
+    registry.add_handler::<self::call::Replay, H>(hub);
     registry.add_handler::<self::call::Stats, H>(hub);
     registry.add_handler::<self::call::Tree, H>(hub);
     registry.add_subscriber::<self::call::Watch, H>(hub);
@@ -373,6 +376,7 @@ macro_rules! handlers {
             mod get;
             mod list;
             mod path;
+            mod replay;
             mod stats;
             mod tree;
             mod watch;

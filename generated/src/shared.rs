@@ -592,6 +592,55 @@ pub struct CallChangeChanged {
     pub status: crate::shared::CallStatus,
 }
 
+/// The first difference between a call and its repetition. One of the sides is absent where only the other made a call.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallDivergence {
+    /// The property `actual`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<crate::shared::CallSide>,
+    /// `call` where another call was made, or none, or one too many; `output` where it ended otherwise.
+    pub kind: CallDivergenceKind,
+    /// The recorded call that made it.
+    #[serde(rename = "parentRequestId")]
+    pub parent_request_id: String,
+    /// Place among the calls of its parent.
+    pub position: i64,
+    /// The property `recorded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<crate::shared::CallSide>,
+}
+
+/// `call` where another call was made, or none, or one too many; `output` where it ended otherwise.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum CallDivergenceKind {
+    /// `call`
+    #[serde(rename = "call")]
+    Call,
+    /// `output`
+    #[serde(rename = "output")]
+    Output,
+}
+
+impl ::std::fmt::Display for CallDivergenceKind {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Call => f.write_str("call"),
+            Self::Output => f.write_str("output"),
+        }
+    }
+}
+
 /// How a call failed.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct CallFailure {
@@ -790,6 +839,26 @@ pub struct CallProblem {
     pub details: Option<::serde_json::Value>,
     /// The property `message`.
     pub message: String,
+}
+
+/// The type `CallSide`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct CallSide {
+    /// The property `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::shared::CallFailure>,
+    /// Without its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<::serde_json::Value>,
+    /// The property `operationId`.
+    #[serde(rename = "operationId")]
+    pub operation_id: String,
+    /// Without its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<::serde_json::Value>,
+    /// The recorded call.
+    #[serde(rename = "requestId", default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// How the calls of an operation fared.

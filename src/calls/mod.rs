@@ -4,6 +4,7 @@ mod abort;
 mod cut;
 mod live;
 mod record;
+mod replay;
 mod signs;
 mod stats;
 mod sweep;
@@ -28,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use abort::{Policy, Reached, Stopped};
 pub use record::{DEPENDS_ON, SESSION};
+pub use replay::{Divergence, Mode, Replayed};
 pub use stats::{Stats, stats};
 pub use watch::{Change, Watch};
 

@@ -134,7 +134,7 @@ impl Record {
             trace_id: call.trace().map(|trace| trace.trace_id),
             origin: call.repeats().map(|repeats| repeats.of),
             mode: kept.mode,
-            started_ms: i64::try_from(call.began_ms()).unwrap_or(i64::MAX),
+            started_ms: i64::try_from(call.started_ms()).unwrap_or(i64::MAX),
             status: match kept.status() {
                 Status::Pending => Status::Pending,
                 _ => Status::Running,

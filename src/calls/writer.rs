@@ -255,7 +255,7 @@ impl Writer<'_> {
         let found = self.inner.live.find(|call| {
             let kept = call.kept::<Kept>()?;
             let fresh =
-                !call.lineage().is_noted() && i64::try_from(call.began_ms()).is_ok_and(|at| at <= since);
+                !call.lineage().is_noted() && i64::try_from(call.started_ms()).is_ok_and(|at| at <= since);
             count += usize::from(fresh);
             (fresh && count <= most && !kept.status().is_final()).then(|| Record::begun(&call, kept))
         });
@@ -347,6 +347,22 @@ impl Writer<'_> {
         };
         self.cutters.entry(Arc::as_ptr(entry) as usize).or_insert_with(made).1.clone()
     }
+}
+
+/// An input as it would be kept, however large it is.
+pub(super) fn kept(input: &Input, schema: &str, own: bool) -> Body {
+    let cutter = Cutter::new(schema, !own);
+    match input {
+        Input::Value(value) => trimmed(value.clone(), None, &cutter, false, usize::MAX),
+        Input::Text { json, .. } => fitting(json, &cutter, false, usize::MAX),
+    }
+}
+
+/// An output as it would be kept, however large it is.
+pub(super) fn answered(output: &Output, schema: &str, own: bool) -> Body {
+    let cutter = Cutter::new(schema, !own);
+    let envelope = output.envelope();
+    fitting(envelope.unwrap_or_else(|| output.text()), &cutter, envelope.is_some(), usize::MAX)
 }
 
 /// What is kept of a text.

@@ -462,9 +462,14 @@ async fn tend(database: Database, node: Arc<str>, folder: PathBuf) {
             .collect();
         let back: Vec<_> =
             overdue.iter().map(|left| Back { block: left.id.clone(), amount: 0, close: true }).collect();
-        if stored::apply(&database, &settlements, &back, &[]).await.is_ok() {
-            let count = settlements.len();
-            tracing::warn!(count, "what processes held of budgets that are gone was settled in full");
+        match stored::apply(&database, &settlements, &back, &[]).await {
+            Ok(_) => {
+                let count = settlements.len();
+                tracing::warn!(count, "what processes held of budgets that are gone was settled in full");
+            }
+            Err(error) => {
+                tracing::warn!(%error, cause = error.cause, "what processes held cannot be settled yet");
+            }
         }
     }
 }

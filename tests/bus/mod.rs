@@ -8,6 +8,7 @@ mod hubs;
 mod listening;
 mod losses;
 mod nodes;
+mod replays;
 mod three;
 mod told;
 mod wire;

@@ -2,6 +2,7 @@
 
 mod aborting;
 mod recording;
+mod replaying;
 mod secrets;
 mod watching;
 

@@ -5,6 +5,7 @@ mod input;
 mod keyed;
 mod observe;
 mod output;
+mod repeat;
 mod run;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::{
     peer::Peer,
     rate::{Notes, RateLimiter, Taking, Who},
     registry::Entry,
+    script::Script,
     trace::TraceContext,
 };
 
@@ -84,6 +86,8 @@ pub struct Request {
     pub lineage: Option<Arc<Lineage>>,
     /// The recorded call that it repeats.
     pub repeats: Option<Repeat>,
+    /// Where it repeats a call, what answers the calls that it makes; else what says what becomes of it.
+    pub script: Option<Arc<dyn Script>>,
 }
 
 impl Request {
@@ -115,6 +119,7 @@ impl Request {
             carried: None,
             lineage: None,
             repeats: None,
+            script: None,
         }
     }
 }

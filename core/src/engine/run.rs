@@ -22,6 +22,7 @@ use tracing::Instrument;
 use super::{
     Answer, Engine, Input, Output, Request, Unchecked,
     observe::{Outcome, Running},
+    repeat,
 };
 use crate::{
     Call, CallError, Kind, RecordMode,
@@ -36,7 +37,8 @@ impl Engine {
     ///
     /// # Errors
     /// What the operation answers, or an infrastructure error.
-    pub async fn dispatch(&self, entry: Arc<Entry>, request: Request) -> Result<Answer, CallError> {
+    pub async fn dispatch(&self, entry: Arc<Entry>, mut request: Request) -> Result<Answer, CallError> {
+        let answer = repeat::consult(&entry, &mut request);
         let own = match (entry.timeout(), entry.kind()) {
             (Some(timeout), _) => Some(Deadline::after(timeout)),
             (None, Kind::Subscription) => None,
@@ -46,8 +48,16 @@ impl Engine {
             (Some(own), Some(asked)) => Some(own.min(asked)),
             (own, asked) => own.or(asked),
         };
+        let derived = request.key.is_none().then(|| repeat::key(&entry, &request)).flatten();
         let Request { caller, cancel, key, .. } = request;
-        let keyed = key.is_some() && caller.is_some() && entry.honours_key() && self.inner.answers.is_some();
+        // What a key of the caller's keeps going when it leaves, one that stands for the call's id does not.
+        let stays = key.is_some();
+        let key = key.or(derived);
+        let keyed = answer.is_none()
+            && key.is_some()
+            && caller.is_some()
+            && entry.honours_key()
+            && self.inner.answers.is_some();
         let lineage = request.lineage.unwrap_or_else(|| Lineage::root(request.id));
         if entry.record() == RecordMode::None {
             lineage.hide();
@@ -62,7 +72,7 @@ impl Engine {
                 caller,
                 deadline,
                 // A call with a key goes on when its caller leaves, so that the answer is there when it returns.
-                cancel: if keyed { CancellationToken::new() } else { cancel.clone() },
+                cancel: if keyed && stays { CancellationToken::new() } else { cancel.clone() },
                 metadata: request.metadata,
                 trace: request.trace,
                 transport: request.transport,
@@ -76,12 +86,17 @@ impl Engine {
                 engine: self.clone(),
                 lineage,
                 repeats: request.repeats,
-                began_ms: request.repeats.map_or_else(now_ms, |repeats| repeats.began_ms),
+                script: request.script,
+                started_ms: now_ms(),
                 drawn: AtomicU64::new(0),
                 kept: OnceLock::new(),
             }),
         };
         let running = Running::begin(call);
+        if let Some(answer) = answer {
+            let answer = self.answered(&entry, &running, request.input, request.counted, answer).await;
+            return self.finished(answer.map(Answer::Once), running);
+        }
         if keyed {
             return Box::pin(self.apart(entry, running, request.input, request.counted, cancel)).await;
         }
@@ -150,7 +165,7 @@ impl Engine {
     }
 
     /// Tells the observers that a call is to be served; what it must wait for before it is.
-    fn observed(
+    pub(super) fn observed(
         &self,
         call: &Call,
         input: &mut Unchecked<'_>,

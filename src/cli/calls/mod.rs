@@ -1,6 +1,7 @@
 //! `alkhub calls`: what went through the hub, what led to what, and ending it.
 
 mod draw;
+mod replay;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
   alkhub calls tree ID --follow                 the same while it runs, until it has ended
   alkhub calls tree ID --diagram dot | dot -Tsvg > calls.svg
   alkhub calls abort ID                         end it with all that it led to
+  alkhub calls replay ID --mode resume          go on with it where it was cut off
   alkhub calls stats                            the slowest operations, and those that fail most")]
 pub(super) struct CallsArgs {
     #[command(subcommand)]
@@ -68,6 +70,8 @@ enum What {
         #[command(flatten)]
         hub: HubArgs,
     },
+    /// Run a recorded call again
+    Replay(replay::ReplayArgs),
     /// Show which operations are slow, and which fail
     Stats {
         /// Calls that began not before this moment, such as 2026-01-02T03:04:05Z [default: an hour ago]
@@ -135,6 +139,7 @@ pub(super) async fn run(args: CallsArgs) -> End {
         What::Abort { id, continue_running, hub } => {
             abort(&Client::new(hub)?, &id, continue_running, json).await
         }
+        What::Replay(args) => replay::run(args, json).await,
         What::Stats { since, hub } => stats(&Client::new(hub)?, since, json).await,
     }
 }

@@ -5,11 +5,15 @@ use std::io::{Read, Write};
 use alkhub_core::CallError;
 use bytes::Bytes;
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{Stored, key};
-use crate::storage::{Database, entity::call_bodies::Entity, error::within};
+use crate::storage::{
+    Database,
+    entity::call_bodies::{Column, Entity},
+    error::within,
+};
 
 /// Shorter texts are stored as they are.
 const WORTH: usize = 512;
@@ -103,6 +107,22 @@ pub async fn body(database: &Database, id: Uuid) -> Result<(Body, Body, bool), C
     };
     let input = Body::unpack(input.as_deref(), input_state)?;
     Ok((input, Body::unpack(output.as_deref(), output_state)?, enveloped))
+}
+
+/// The same of several calls.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn bodies(database: &Database, ids: &[Uuid]) -> Result<Vec<(Uuid, Body, Body, bool)>, CallError> {
+    let wanted = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| key(*id))));
+    let stored = within(wanted.all(database.read().await?)).await?;
+    stored
+        .into_iter()
+        .map(|Stored { id, input, output, input_state, output_state, enveloped }| {
+            let input = Body::unpack(input.as_deref(), input_state)?;
+            Ok((super::id(&id), input, Body::unpack(output.as_deref(), output_state)?, enveloped))
+        })
+        .collect()
 }
 
 fn packed(text: &[u8]) -> Vec<u8> {

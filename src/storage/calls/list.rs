@@ -49,6 +49,15 @@ pub async fn get(database: &Database, id: Uuid) -> Result<Option<Row>, CallError
     within(Entity::find_by_id(key(id)).one(database.read().await?)).await
 }
 
+/// Those of several calls that are kept.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn several(database: &Database, ids: &[Uuid]) -> Result<Vec<Row>, CallError> {
+    let wanted = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| key(*id))));
+    within(wanted.all(database.read().await?)).await
+}
+
 /// Calls, newest first.
 ///
 /// # Errors

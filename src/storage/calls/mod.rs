@@ -11,8 +11,8 @@ mod write;
 
 use uuid::Uuid;
 
-pub use body::{Body, body};
-pub use list::{Filter, get, list, plan};
+pub use body::{Body, bodies, body};
+pub use list::{Filter, get, list, plan, several};
 pub(super) use lost::lose;
 pub use stats::{Sample, sample};
 pub use sweep::{Keep, sweep};

@@ -12,15 +12,25 @@ use alkhub_core::{Call, CallError, Handle, ItemStream, Subscribe};
 use futures::{StreamExt, stream};
 use serde_json::json;
 
-use crate::api::kit::{count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, whoami};
+use crate::api::kit::{
+    count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, turn, whoami, workflow,
+};
 
 /// Serves the kit's operations, and counts which of its handlers are alive.
-#[derive(Default)]
 pub struct Kit {
     slow: Arc<AtomicI64>,
     counts: Arc<AtomicI64>,
     spending: Arc<AtomicI64>,
     spent: AtomicI64,
+    /// The step at which workflows do something else than they did; below 0 none.
+    turn: AtomicI64,
+}
+
+impl Default for Kit {
+    fn default() -> Self {
+        let [slow, counts, spending] = std::array::from_fn(|_| Arc::new(AtomicI64::new(0)));
+        Self { slow, counts, spending, spent: AtomicI64::new(0), turn: AtomicI64::new(-1) }
+    }
 }
 
 struct Alive(Arc<AtomicI64>);
@@ -139,6 +149,31 @@ impl Handle<nest::Nest> for Kit {
             parent_request_id: cx.parent_request_id().map(|id| id.to_string()),
             output: output.typed()?,
         })
+    }
+}
+
+impl Handle<workflow::Workflow> for Kit {
+    async fn handle(&self, cx: &Call, input: workflow::Input) -> Result<workflow::Output, workflow::Error> {
+        let mut results = Vec::new();
+        let mut last = serde_json::Value::Null;
+        for (number, step) in (0_i64..).zip(input.steps) {
+            let mut asked = json!({
+                "step": number, "last": last, "at": cx.began_ms(), "id": cx.fresh_id(), "dice": cx.random() % 1000,
+            });
+            if self.turn.load(Ordering::SeqCst) == number {
+                asked["changed"] = true.into();
+            }
+            last = cx.call_dynamic(&step, asked).await?.typed()?;
+            results.push(last.clone());
+        }
+        Ok(workflow::Output { results })
+    }
+}
+
+impl Handle<turn::Turn> for Kit {
+    async fn handle(&self, _cx: &Call, input: turn::Input) -> Result<turn::Output, turn::Error> {
+        self.turn.store(input.at, Ordering::SeqCst);
+        Ok(turn::Output {})
     }
 }
 
