@@ -268,7 +268,7 @@ async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repe
 async fn a_workflow_whose_spoke_is_killed_at_any_point_is_resumed_without_repeating_effects() {
     each_pair_with(lively, async |pair| {
         let (cut, mut told) = mpsc::unbounded_channel();
-        for at in 0..STEPS.len() {
+        for (at, step) in STEPS.iter().enumerate() {
             let world = Arc::new(Mutex::new(World { silent_at: Some(at), ..World::default() }));
             let mut a = Spoke::start(&pair.one, "a", &world, &cut).await;
             let mut b = Spoke::start(&pair.two, "b", &world, &cut).await;
@@ -278,7 +278,7 @@ async fn a_workflow_whose_spoke_is_killed_at_any_point_is_resumed_without_repeat
             let request = pair.one.request(reqwest::Method::POST, "/api/kit/workflow").json(&body);
             let call = tokio::spawn(Answer::of(request));
             told.recv().await.expect("cut off");
-            if STEPS[at].starts_with('a') {
+            if step.starts_with('a') {
                 a.kill();
                 call.await.expect("answered").problem(499, "ABORTED");
                 forgets(&pair.one, "a").await;

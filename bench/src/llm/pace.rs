@@ -79,6 +79,7 @@ fn one(target: &Target, body: &Bytes, first: Instant, step: Option<Duration>, un
         }
         let from = match due.checked_duration_since(now) {
             Some(wait) => {
+                #[expect(clippy::disallowed_methods, reason = "no runtime waits for this thread")]
                 std::thread::sleep(wait);
                 Instant::now()
             }

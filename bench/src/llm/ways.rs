@@ -210,6 +210,7 @@ fn litellm(python: &Path, upstream: &str) -> End<Program> {
         if begun.elapsed() > PATIENCE {
             return Err(format!("LiteLLM does not answer: {error}").into());
         }
+        #[expect(clippy::disallowed_methods, reason = "no runtime waits for this thread")]
         std::thread::sleep(Duration::from_secs(1));
     }
     Ok(started)
@@ -224,6 +225,7 @@ fn listening(mut program: Program) -> End<Program> {
         if begun.elapsed() > PATIENCE {
             return Err(format!("nobody listens at {}", program.address).into());
         }
+        #[expect(clippy::disallowed_methods, reason = "no runtime waits for this thread")]
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(program)
