@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -185,8 +185,9 @@ type Cutters = Arc<(Cutter, Cutter)>;
 
 struct Writer<'a> {
     inner: &'a Inner,
-    /// By the address of what they are of, which they keep from being another's.
-    cutters: HashMap<usize, (Arc<Entry>, Cutters)>,
+    /// By the address of what they are of. Knowing it keeps the address from being another's; holding it would keep
+    /// alive what has gone from the registry, with its connection.
+    cutters: HashMap<usize, (Weak<Entry>, Cutters)>,
     /// Records of calls that have ended or run for long, in their order.
     backlog: Vec<Record>,
 }
@@ -343,7 +344,7 @@ impl Writer<'_> {
             let foreign = !entry.is_own();
             let cutters =
                 (Cutter::new(entry.input_schema(), foreign), Cutter::new(entry.output_schema(), foreign));
-            (entry.clone(), Arc::new(cutters))
+            (Arc::downgrade(entry), Arc::new(cutters))
         };
         self.cutters.entry(Arc::as_ptr(entry) as usize).or_insert_with(made).1.clone()
     }

@@ -24,12 +24,13 @@ BEYOND_SCHEMAS = {
     r"/resources/.*": "must be a resource of the form",
 }
 # These pass a call on, and answer what the called operation says of an input that only its own schema describes.
-GATEWAY = {"hub.call", "hub.subscribe"}
+GATEWAY = {"hub.call", "hub.subscribe", "template.run", "call.replay"}
 # Namespaces whose inputs describe other servers: what goes together and what a header or a command may be, the hub checks
 # beside the schema. Such faults name no keyword of a schema.
-SERVICES = {"mcp", "openapi", "web", "provider", "model"}
+# So do templates name steps and bindings, which are checked against the operations that there are.
+SERVICES = {"mcp", "openapi", "web", "provider", "model", "template", "call", "graph"}
 # Properties by which a caller makes the hub ask another server.
-ADDRESSES = ("url", "baseUrl")
+ADDRESSES = ("url", "baseUrl", "tokenUrl")
 
 
 @schemathesis.hook
@@ -58,6 +59,8 @@ def _keep_at_home(holder) -> None:  # noqa: ANN001
     for name in ADDRESSES:
         if isinstance(holder.get(name), str):
             holder[name] = re.sub(r"^(?i:(https?))://[^/?#]*", r"\1://127.0.0.1:9", holder[name])
+    for inner in holder.values():
+        _keep_at_home(inner)
 
 
 @schemathesis.check

@@ -124,11 +124,13 @@ async fn what_a_process_leaves_behind_counts_in_full() {
         let (_, id) = caller(hub).await;
         let budget = json!({ "period": "total", "limitUsd": 1 });
         Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
+        // Made just now: what is older than usage is kept would be cleaned away as soon as it is settled.
+        let now = jiff::Timestamp::now().as_millisecond();
         // As a process leaves it that was killed while a provider answered.
         hub.backend
             .execute(&format!(
                 "INSERT INTO llm_reservations (id, node, key_id, operation, model, budgets, amount, input_tokens, \
-                 output_tokens, lease_until, created_at) SELECT 'left', 'gone', '{id}', 'llm.chat', 'm', id, 12345, 1, 2, 0, 0 \
+                 output_tokens, lease_until, created_at) SELECT 'left', 'gone', '{id}', 'llm.chat', 'm', id, 12345, 1, 2, 0, {now} \
                  FROM llm_budgets"
             ))
             .await;
