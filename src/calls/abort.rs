@@ -204,7 +204,7 @@ impl Calls {
         let room = MOST.saturating_sub(reached.len());
         reached.extend(cut.into_iter().take(room).map(|cut| Reached {
             request_id: cut.lineage.id().to_string(),
-            operation_id: cut.entry.id().to_owned(),
+            operation_id: cut.operation.into_string(),
             state: Status::Aborted.as_str().to_owned(),
             node_id: node.clone(),
             depth: depth(&cut.lineage),

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alkhub_core::{Call, Lineage, call::WeakCall, identity::Caller, registry::Entry};
+use alkhub_core::{Call, Lineage, call::WeakCall, identity::Caller};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -45,7 +45,8 @@ pub(super) struct Cut {
     at: Instant,
     pub(super) id: Uuid,
     pub(super) lineage: Arc<Lineage>,
-    pub(super) entry: Arc<Entry>,
+    /// Not the entry: what has gone from the registry would live on, with its connection.
+    pub(super) operation: Box<str>,
     pub(super) caller: Caller,
 }
 
@@ -69,12 +70,13 @@ impl Live {
     /// A call was cut off.
     pub(super) fn cut(&self, call: &Call) {
         let (now, id) = (Instant::now(), call.request_id());
-        let (lineage, entry, caller) = (call.lineage().clone(), call.entry().clone(), call.caller().clone());
+        let (lineage, caller) = (call.lineage().clone(), call.caller().clone());
+        let operation = call.entry().id().into();
         let mut lately = self.lately.lock();
         while lately.front().is_some_and(|cut| now - cut.at > LATELY) || lately.len() >= MOST_LATELY {
             lately.pop_front();
         }
-        lately.push_back(Cut { at: now, id, lineage, entry, caller });
+        lately.push_back(Cut { at: now, id, lineage, operation, caller });
     }
 
     /// Calls that were cut off of late.
