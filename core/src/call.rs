@@ -189,7 +189,7 @@ impl Call {
     /// Whether a repetition of this call does no harm, as far as its operation says so.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        self.inner.entry.is_idempotent() || self.kind() == crate::Kind::Query
+        self.inner.entry.is_repeatable()
     }
 
     /// The verified identity, if the caller has one.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use alkhub_core::CallError;
+
 use super::Calls;
 use crate::storage::calls::{self, Keep};
 
@@ -13,16 +15,16 @@ pub(super) async fn run(calls: Calls) {
     loop {
         let settings = calls.inner.settings.load_full();
         tokio::time::sleep(settings.sweep).await;
-        loop {
-            let keep = Keep { age: settings.keep_for, rows: settings.keep_count };
-            match calls::sweep(&calls.inner.database, keep).await {
-                Ok(true) => tokio::time::sleep(BETWEEN).await,
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::debug!(cause = error.cause, "old calls were not deleted yet");
-                    break;
-                }
+        let keep = Keep { age: settings.keep_for, rows: settings.keep_count };
+        let deleting = async {
+            let before = calls::bound(&calls.inner.database, keep).await?;
+            while calls::sweep(&calls.inner.database, &before).await? {
+                tokio::time::sleep(BETWEEN).await;
             }
+            Ok::<_, CallError>(())
+        };
+        if let Err(error) = deleting.await {
+            tracing::debug!(cause = error.cause, "old calls were not deleted yet");
         }
     }
 }

@@ -195,7 +195,7 @@ fn show(event: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return output::value(event, false);
     }
-    let text = |name: &str| printable(event[name].as_str().unwrap_or_default());
+    let text = |name: &str| output::printable(event[name].as_str().unwrap_or_default());
     let colour = match event["type"].as_str().and_then(|kind| kind.split('.').next()) {
         Some("project") => Style::new().green(),
         Some("key") => Style::new().yellow(),
@@ -211,13 +211,8 @@ fn show(event: &Value, json: bool) -> Result<(), Failure> {
         output::paint(&text("time"), Style::new().dimmed()),
         output::paint(&format!("{:<18}", text("type")), colour),
         output::paint(&text("id"), Style::new().bold()),
-        printable(&event["payload"].to_string()),
+        output::printable(&event["payload"].to_string()),
     ))
-}
-
-/// Others have written this: it must not move the cursor or colour the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]
@@ -237,6 +232,6 @@ mod tests {
 
     #[test]
     fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(output::printable("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
     }
 }

@@ -78,8 +78,7 @@ pub(super) async fn run(args: GraphArgs) -> End {
             }
             let row = |item: &Value| {
                 let names = |key: &str| {
-                    let names = item[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-                    names.collect::<Vec<_>>().join(" ")
+                    item[key].as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(" ")
                 };
                 vec![text(&item["operationId"]), names("takes"), names("gives")]
             };
@@ -118,7 +117,7 @@ pub(super) async fn run(args: GraphArgs) -> End {
                 return shown(&found);
             }
             for set in found["cycles"].as_array().into_iter().flatten() {
-                let names = set["operations"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let names = set["operations"].as_array().into_iter().flatten().map(text);
                 output::line(&names.collect::<Vec<_>>().join(" "))?;
             }
         }
@@ -157,12 +156,14 @@ fn draw(links: &[(String, &Value)], form: Form) -> Result<(), Failure> {
         let label = label.join(", ");
         match form {
             Form::Text => {
-                let needs = edge["detail"].as_str().map(|detail| format!("  ({detail})")).unwrap_or_default();
+                let detail = edge["detail"].as_str().map(output::printable);
+                let needs = detail.map(|detail| format!("  ({detail})")).unwrap_or_default();
                 output::line(&format!("{from} -> {to}  {label}{needs}"))?;
             }
             Form::Mermaid => output::line(&format!(
-                "  {}[\"{from}\"] -->|\"{label}\"| {}[\"{to}\"]",
+                "  {}[\"{from}\"] -->|\"{}\"| {}[\"{to}\"]",
                 plain(from),
+                label.replace('"', "#quot;"),
                 plain(&to)
             ))?,
             Form::Dot => output::line(&format!("  {from:?} -> {to:?} [label={label:?}];"))?,
@@ -180,5 +181,5 @@ fn plain(name: &str) -> String {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    output::printable(value.as_str().unwrap_or_default())
 }

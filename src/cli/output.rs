@@ -91,6 +91,11 @@ fn unwritten(error: io::Error) -> Failure {
 }
 
 /// Columns of text, padded to line up; the last one is left as it is.
+/// What others have written: it must not move the cursor or colour the terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}
+
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |text: &str| text.chars().count();
     let mut widths: Vec<usize> = head.iter().map(|name| width(name)).collect();

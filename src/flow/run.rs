@@ -149,8 +149,7 @@ fn inputs(step: &Step, scope: Scope<'_>) -> Result<Option<Vec<Value>>, CallError
 
 async fn tried(cx: &Call, name: &str, planned: Planned<'_>) -> Result<Value, CallError> {
     let Planned { step, entry, input, item, .. } = planned;
-    let repeatable = entry.kind() == Kind::Query || entry.is_idempotent();
-    let attempts = step.retry.filter(|_| repeatable).map_or(1, |retry| retry.attempts);
+    let attempts = step.retry.filter(|_| entry.is_repeatable()).map_or(1, |retry| retry.attempts);
     let mut pause = Duration::from_millis(step.retry.map_or(0, |retry| retry.backoff_ms));
     let mut attempt = 1;
     loop {

@@ -166,6 +166,7 @@ impl Context {
         let ids = live.ids.lock();
         live.stop.cancel();
         self.engine.registry().exchange(&ids, Vec::new());
+        self.connectors.values().for_each(|connector| connector.closed(name));
         tracing::info!(service = name, "an imported service is gone");
     }
 }

@@ -66,6 +66,11 @@ pub trait Connector: Send + Sync + 'static {
     /// and offers, or ends without having offered.
     fn run(&self, service: Service, link: Link) -> BoxFuture<'static, Result<(), CallError>>;
 
+    /// The service is removed. Whoever still holds an operation of it must not keep open what it was reached by.
+    fn closed(&self, name: &str) {
+        let _ = name;
+    }
+
     /// Somebody wants this service to be looked at anew, or all that are open where it is `None`. Not waited for.
     fn look(&self, name: Option<&str>) {
         let _ = name;

@@ -54,11 +54,11 @@ impl Journal {
 
     /// Notes what is known of a request.
     pub(super) fn note(&self, record: &Record, block: Option<&String>) {
-        let mut line = match serde_json::to_vec(&Line { block: block.cloned(), record }) {
-            Ok(line) => line,
-            Err(error) => return tracing::error!(%error, "a request to a model cannot be written down"),
-        };
-        line.push(b'\n');
+        // The end of the line stands before it: one that a full disk has cut does not take the next one with it.
+        let mut line = vec![b'\n'];
+        if let Err(error) = serde_json::to_writer(&mut line, &Line { block: block.cloned(), record }) {
+            return tracing::error!(%error, "a request to a model cannot be written down");
+        }
         let mut open = self.open.lock();
         if let Err(error) = open.file.write_all(&line) {
             // It will still be written to the database.

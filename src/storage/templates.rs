@@ -89,13 +89,20 @@ pub async fn list(
     Ok(Page::of(items, limit, |template: &Template| template.name.clone()))
 }
 
-/// Takes a template away; what it was.
+/// Takes away a template of this owner; what it was.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn delete(database: &Database, actor: &Actor, name: &str) -> Result<Option<Template>, CallError> {
+pub async fn delete(
+    database: &Database,
+    actor: &Actor,
+    owner: Option<&str>,
+    name: &str,
+) -> Result<Option<Template>, CallError> {
     let tx = database.begin().await?;
-    let Some(template) = within(Entity::find_by_id(name).one(&tx)).await? else { return Ok(None) };
+    let found = within(Entity::find_by_id(name).lock_exclusive().one(&tx)).await?;
+    // Another may have taken the name since the owner was asked for.
+    let Some(template) = found.filter(|found| found.owner.as_deref() == owner) else { return Ok(None) };
     within(Entity::delete_by_id(name).exec(&tx)).await?;
     audit::append(&tx, actor, "template.delete", name, &json!({})).await?;
     within(tx.commit()).await?;

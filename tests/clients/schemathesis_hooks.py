@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, use_afte
 
 TURN = itertools.count()
 OWN_KEY = os.environ["HUB_KEY_ID"]
+A_CALL = os.environ["HUB_CALL_ID"]
 
 # Faults of inputs that satisfy the schema, by the pointer in the answer: conditions that depend on the moment or on an
 # earlier answer, which JSON Schema has no words for.
@@ -46,6 +47,14 @@ def before_call(context, case, kwargs):  # noqa: ANN001, ANN201
         case.path_parameters["name"] = "pets"
     if valid and identity == "openapi.test" and next(TURN) % 3 == 0:
         case.body = {"name": "pets"}
+    # And a call, and a template, that exist.
+    if valid and case.path_parameters and "requestId" in case.path_parameters and next(TURN) % 3 == 0:
+        case.path_parameters["requestId"] = A_CALL
+        if identity == "call.replay":
+            case.body = {"mode": "verify"}
+    if valid and identity == "template.run" and next(TURN) % 3 == 0:
+        case.path_parameters["name"] = "projects"
+        case.body = {}
     if case.path_parameters and case.path_parameters.get("keyId") == OWN_KEY:
         case.path_parameters["keyId"] = "somebodyelse0000"
     for holder in (case.query, case.body):

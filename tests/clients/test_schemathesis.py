@@ -36,8 +36,15 @@ ELSEWHERE = {
 }
 
 
-def furnish(hub: Hub) -> None:
-    """Something to find, change and archive."""
+# A call that is made of another one: it has a tree, and can be replayed.
+TEMPLATE = {
+    "name": "projects",
+    "definition": {"steps": [{"id": "all", "call": "project.list"}], "output": {"$from": "steps.all"}},
+}
+
+
+def furnish(hub: Hub) -> str:
+    """Something to find, change and archive; the id of a call."""
     for number in range(3):
         for path, body in (
             ("projects", {"name": f"project {number}", "repository": f"https://git.example/{number}"}),
@@ -46,6 +53,10 @@ def furnish(hub: Hub) -> None:
         ):
             answer = requests.post(f"{hub.url}/api/{path}", json=body, headers=hub.headers, timeout=10)
             assert answer.ok, answer.text
+    for path, body in (("templates", TEMPLATE), ("templates/projects/run", {})):
+        answer = requests.post(f"{hub.url}/api/{path}", json=body, headers=hub.headers, timeout=10)
+        assert answer.ok, answer.text
+    return answer.headers["x-request-id"]
 
 
 def interactions(node: Any) -> Iterator[tuple[str, str, int]]:
@@ -61,7 +72,7 @@ def interactions(node: Any) -> Iterator[tuple[str, str, int]]:
 
 
 def test_every_answer_is_declared(tmp_path: Path, hub: Hub) -> None:
-    furnish(hub)
+    call = furnish(hub)
     record = tmp_path / "record.ndjson"
     command = [
         tools() / "python" / "bin" / "schemathesis",
@@ -89,6 +100,7 @@ def test_every_answer_is_declared(tmp_path: Path, hub: Hub) -> None:
         "PYTHONPATH": str(CLIENTS),
         "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
         "HUB_KEY_ID": hub.key.split("_")[1],
+        "HUB_CALL_ID": call,
     }
     with spoke(hub, "dev"):
         done = subprocess.run(

@@ -62,29 +62,18 @@ impl<'a> Unchecked<'a> {
         Ok(())
     }
 
-    fn accept(&self, value: &Value) -> Result<(), CallError> {
-        if self.checked {
-            return Ok(());
-        }
-        self.validator.check(value).map_err(CallError::validation)
-    }
-
     /// The valid input.
     ///
     /// # Errors
     /// BAD_REQUEST where it is no JSON or nested too deep, VALIDATION_ERROR with every fault.
     pub fn value(self) -> Result<Value, CallError> {
-        if self.checked {
-            return match self.input {
-                Input::Value(value) => Ok(value),
-                Input::Text { json, depth } => parse(&json, depth),
-            };
-        }
         let value = match self.input {
             Input::Value(value) => value,
             Input::Text { json, depth } => parse(&json, depth)?,
         };
-        self.validator.check(&value).map_err(CallError::validation)?;
+        if !self.checked {
+            self.validator.check(&value).map_err(CallError::validation)?;
+        }
         Ok(value)
     }
 
@@ -95,9 +84,9 @@ impl<'a> Unchecked<'a> {
     pub fn text(self) -> Result<Bytes, CallError> {
         match self.input {
             Input::Text { json, .. } if self.checked => Ok(json),
-            Input::Value(ref value) => {
-                self.accept(value)?;
-                serde_json::to_vec(value).map(Bytes::from).map_err(|error| CallError::internal(&error))
+            Input::Value(_) => {
+                let value = self.value()?;
+                serde_json::to_vec(&value).map(Bytes::from).map_err(|error| CallError::internal(&error))
             }
             Input::Text { json, depth } => {
                 let value = parse(&json, depth)?;

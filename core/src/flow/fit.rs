@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::validate::child;
+
 /// Whether values of one schema fit another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fit {
@@ -110,7 +112,7 @@ fn properties(given: &Value, taken: &Value, at: &str) -> Fit {
         list(schema, "required").is_some_and(|names| names.iter().any(|held| held == name))
     };
     for name in list(taken, "required").into_iter().flatten().filter_map(Value::as_str) {
-        let pointer = format!("{at}/{}", escaped(name));
+        let pointer = child(at, name);
         if given.get("properties").and_then(|all| all.get(name)).is_none() {
             return no(&pointer, "is required, and nothing gives it".to_owned());
         }
@@ -121,7 +123,7 @@ fn properties(given: &Value, taken: &Value, at: &str) -> Fit {
     let Some(wanted) = taken.get("properties").and_then(Value::as_object) else { return Fit::Yes };
     all(wanted.iter().filter_map(|(name, property)| {
         let offered = given.get("properties")?.get(name)?;
-        Some(compare(offered, property, &format!("{at}/{}", escaped(name))))
+        Some(compare(offered, property, &child(at, name)))
     }))
 }
 
@@ -223,9 +225,4 @@ fn short(values: &[&Value]) -> String {
         words.push("...".to_owned());
     }
     words.join(", ")
-}
-
-/// A name as JSON Pointer writes it.
-pub(super) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

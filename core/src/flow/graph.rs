@@ -15,7 +15,7 @@ use super::{
     fit::{Fit, fit},
     profile::{Profile, Shape},
 };
-use crate::{Registry, registry::Entry};
+use crate::{Registry, registry::Entry, validate::child};
 
 /// Verdicts that are kept; more begin anew.
 const VERDICTS: usize = 200_000;
@@ -218,7 +218,7 @@ impl Graph {
                     // The outermost place that fits feeds an input.
                     found.entry(id).or_default().entry(property).or_insert_with(|| Binding {
                         required: *required,
-                        input: format!("/{}", super::fit::escaped(property)),
+                        input: child("", property),
                         output: pointer.clone(),
                         anchor: anchor.clone(),
                     });
@@ -235,7 +235,7 @@ impl Graph {
     fn edge(node: &Node, mut bindings: Vec<Binding>) -> Edge {
         bindings.sort_by_key(|binding| !binding.required);
         let fed = |property: &str| {
-            let pointer = format!("/{}", super::fit::escaped(property));
+            let pointer = child("", property);
             bindings.iter().any(|binding| binding.input == pointer)
         };
         let missing = node.profile.takes.iter().filter(|take| take.required && !fed(&take.property));
@@ -342,7 +342,7 @@ impl Graph {
             })?;
             Some(Binding {
                 required: take.required,
-                input: format!("/{}", super::fit::escaped(&take.property)),
+                input: child("", &take.property),
                 output: pointer.clone(),
                 anchor: anchor.clone(),
             })

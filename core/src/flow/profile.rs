@@ -8,10 +8,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    closed::{close, target},
-    fit::escaped,
-};
+use super::closed::{close, target};
+use crate::validate::child;
 
 /// Most places of one output that are looked at.
 const GIVES: usize = 256;
@@ -149,7 +147,7 @@ impl Walk<'_> {
             entered => entered.clone(),
         };
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let pointer = format!("{pointer}/{}", escaped(name));
+            let pointer = child(pointer, name);
             self.node(property, &pointer, Some((name, type_name.as_deref())), depth + 1);
         }
         if let Some(items) = schema.get("items") {

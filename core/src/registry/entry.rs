@@ -220,6 +220,12 @@ impl Entry {
         }
     }
 
+    /// Whether a repetition does no harm: it is a query, or a mutation that says so.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.kind() == Kind::Query || self.is_idempotent()
+    }
+
     /// A mutation of the hub's own whose answers are kept by idempotency key.
     #[must_use]
     pub fn honours_key(&self) -> bool {

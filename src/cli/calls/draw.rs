@@ -6,6 +6,8 @@ use std::fmt::Write;
 use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
+use crate::cli::output::printable;
+
 /// Deepest level that is drawn.
 const DEEPEST: usize = 64;
 
@@ -179,11 +181,6 @@ pub(super) fn duration(call: &Value) -> String {
 /// Takes so many lines back.
 pub(super) fn back(lines: usize) -> String {
     if lines == 0 { String::new() } else { format!("\x1b[{lines}A\x1b[J") }
-}
-
-/// Others have written this: it must not move the cursor or colour the terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]

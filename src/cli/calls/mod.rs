@@ -166,8 +166,8 @@ async fn list(args: ListArgs, json: bool) -> End {
     let rows: Vec<Vec<String>> = calls
         .iter()
         .map(|call| {
-            let text = |name: &str| draw::printable(call[name].as_str().unwrap_or_default());
-            let code = draw::printable(call["error"]["code"].as_str().unwrap_or_default());
+            let text = |name: &str| output::printable(call[name].as_str().unwrap_or_default());
+            let code = output::printable(call["error"]["code"].as_str().unwrap_or_default());
             vec![
                 text("requestId"),
                 text("operationId"),
@@ -293,7 +293,7 @@ async fn abort(client: &Client, id: &str, continue_running: bool, json: bool) ->
         output::line(&format!("it has ended already: {}", told["state"].as_str().unwrap_or_default()))?;
     }
     for one in told["reached"].as_array().into_iter().flatten() {
-        let text = |name: &str| draw::printable(one[name].as_str().unwrap_or_default());
+        let text = |name: &str| output::printable(one[name].as_str().unwrap_or_default());
         output::line(&format!("{} {} {}", text("requestId"), text("operationId"), text("state")))?;
     }
     for node in told["unreached"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -316,7 +316,7 @@ async fn stats(client: &Client, since: Option<String>, json: bool) -> End {
             .flatten()
             .map(|one| {
                 let number = |name: &str| one[name].to_string();
-                let operation = draw::printable(one["operationId"].as_str().unwrap_or_default());
+                let operation = output::printable(one["operationId"].as_str().unwrap_or_default());
                 vec![
                     operation,
                     number("calls"),

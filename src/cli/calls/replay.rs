@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::draw::printable;
 use crate::cli::{
     End,
     client::{Client, HubArgs},
@@ -60,7 +59,7 @@ pub(super) async fn run(args: ReplayArgs, json: bool) -> End {
         output::value(&told, false)?;
         return Ok(end);
     }
-    let text = |value: &Value| printable(value.as_str().unwrap_or_default());
+    let text = |value: &Value| output::printable(value.as_str().unwrap_or_default());
     let (answered, made) = (&told["answered"], &told["made"]);
     let id = text(&told["requestId"]);
     output::line(&format!("{id} {}: {answered} from the record, {made} made", text(&told["status"])))?;

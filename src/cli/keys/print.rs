@@ -91,7 +91,7 @@ fn scopes(key: &Value) -> String {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        Value::String(text) => output::printable(text),
         other => other.to_string(),
     }
 }

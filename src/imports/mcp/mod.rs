@@ -154,6 +154,13 @@ impl Connector for Mcp {
         Box::pin(async move { mcp.keep(service, link).await })
     }
 
+    fn closed(&self, name: &str) {
+        let shared = self.inner.open.lock().remove(name).and_then(|shared| shared.upgrade());
+        if let Some(shared) = shared {
+            shared.down(failure::ended(name));
+        }
+    }
+
     fn look(&self, name: Option<&str>) {
         let open = self.inner.open.lock();
         let wanted = open.iter().filter(|(held, _)| name.is_none_or(|name| name == held.as_str()));

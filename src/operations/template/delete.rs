@@ -20,7 +20,7 @@ impl Handle<Delete> for Hub {
             let demand = AccessControl { required_scopes: vec!["admin".to_owned()], ..AccessControl::default() };
             demand.check(cx.operation_id(), cx.identity())?;
         }
-        let gone = templates::delete(&self.database, &convert::actor(cx), &input.name).await?;
+        let gone = templates::delete(&self.database, &convert::actor(cx), seen.owner.as_deref(), &input.name).await?;
         Ok(view(gone.ok_or_else(missing)?)?)
     }
 }

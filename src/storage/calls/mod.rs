@@ -15,7 +15,7 @@ pub use body::{Body, bodies, body};
 pub use list::{Filter, get, list, plan, several};
 pub(super) use lost::lose;
 pub use stats::{Sample, sample};
-pub use sweep::{Keep, sweep};
+pub use sweep::{Keep, bound, sweep};
 pub use tree::{changed, in_order, path, tree};
 pub use write::put;
 

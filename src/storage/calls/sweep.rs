@@ -30,23 +30,32 @@ pub struct Keep {
     pub rows: u64,
 }
 
-/// Deletes some of what is not kept; whether there may be more.
+/// The first key that is kept. To find it may mean to count all calls, so it is asked for once for many steps.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
+pub async fn bound(database: &Database, keep: Keep) -> Result<Vec<u8>, CallError> {
     let age = i64::try_from(keep.age.as_millis()).unwrap_or(i64::MAX);
-    let mut before = first_of(now_ms().saturating_sub(age));
+    let before = first_of(now_ms().saturating_sub(age));
     let last = Entity::find().select_only().column(Column::Id).order_by_desc(Column::Id);
     let last = last.offset(keep.rows.saturating_sub(1)).limit(1).into_tuple::<Vec<u8>>();
-    if let Some(last) = within(last.one(database.read().await?)).await? {
-        before = before.max(last);
-    }
+    let last = within(last.one(database.read().await?)).await?;
+    Ok(match last {
+        Some(last) => before.max(last),
+        None => before,
+    })
+}
+
+/// Deletes some of what began before a bound; whether there may be more.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn sweep(database: &Database, before: &[u8]) -> Result<bool, CallError> {
     let ended = Column::Status.is_not_in(["pending", "running"]);
     let old = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.lt(before.clone()))
+        .filter(Column::Id.lt(before))
         .filter(Column::ParentId.is_null())
         .filter(ended.clone())
         .order_by_asc(Column::Id)
@@ -68,7 +77,7 @@ pub async fn sweep(database: &Database, keep: Keep) -> Result<bool, CallError> {
     let runs = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.lt(before.clone()))
+        .filter(Column::Id.lt(before))
         .filter(Column::ParentId.is_null())
         .filter(Column::Status.is_in(["pending", "running"]))
         .filter(Expr::cust("status <> 'completed'"))

@@ -92,6 +92,9 @@ async fn an_allowed_program_is_a_server() {
         until("what it started is gone", LONG, async || !lives(&pids["child"])).await;
 
         let pids = call(hub, "srv.pid", json!({})).await.ok()["data"].clone();
+        // What shows operations holds them, and must not keep the program.
+        hub.get("/api/operations/search?query=srv").await.ok();
+        hub.get("/api/graph/operations").await.ok();
         Answer::of(hub.request(Method::DELETE, "/api/mcp-servers/srv")).await.ok();
         until("all of it is gone", LONG, async || !lives(&pids["pid"]) && !lives(&pids["child"])).await;
 

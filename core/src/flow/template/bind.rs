@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::validate::child;
+
 /// Where a binding takes its value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source<'a> {
@@ -53,10 +55,7 @@ pub fn sources<'a>(value: &'a Value, at: &str) -> Vec<(String, Reference<'a>)> {
         return vec![(at.to_owned(), reference)];
     }
     match value {
-        Value::Object(map) => map
-            .iter()
-            .flat_map(|(name, part)| sources(part, &format!("{at}/{}", super::super::fit::escaped(name))))
-            .collect(),
+        Value::Object(map) => map.iter().flat_map(|(name, part)| sources(part, &child(at, name))).collect(),
         Value::Array(items) => items
             .iter()
             .enumerate()

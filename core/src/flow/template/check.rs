@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Fault,
     flow::{Fit, close, fit},
+    validate::child,
 };
 
 /// Closed schemas of an operation's input and output.
@@ -174,17 +175,14 @@ impl Checker<'_> {
         let Some(input) = step.input.as_object().filter(|map| !map.contains_key("$from")) else { return };
         for name in taken["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             if !input.contains_key(name) {
-                self.fault(&format!("{at}/{name}"), format!("{} needs it", step.call));
+                self.fault(&child(at, name), format!("{} needs it", step.call));
             }
         }
         let known = taken["properties"].as_object();
         for (name, part) in input {
-            match known.and_then(|known| known.get(name)) {
-                Some(taken) => self.compare(part, taken, &format!("{at}/{name}"), item),
-                None if known.is_some_and(|known| !known.is_empty()) && taken["type"] == "object" => {
-                    // Whether others are refused is left to validation: closed schemas do not say.
-                }
-                None => {}
+            // Whether others are refused is left to validation: closed schemas do not say.
+            if let Some(taken) = known.and_then(|known| known.get(name)) {
+                self.compare(part, taken, &child(at, name), item);
             }
         }
     }
