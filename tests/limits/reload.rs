@@ -254,13 +254,20 @@ async fn one_process_makes_all_of_them_read_again() {
             .await;
             hub.has_policy("\"key\";q=100;w=3600").await;
         }
-        slip_in(&path, "[rate]\nkey = \"200/1h\"\n");
-        let report = one.reload().await;
-        assert_eq!(keys(&report, "changed"), ["rate.key"], "{report}");
-        assert_eq!(report["changed"][0], json!({ "key": "rate.key", "from": "100/60m", "to": "200/60m" }));
+        // A process reads by itself when its bus has come about, which may fall between the writing and the asking; then
+        // there is nothing to report. That is once, so the next change is the asked one's.
+        let (mut count, mut report) = (100, json!({}));
+        while count < 300 && report["changed"].as_array().is_none_or(Vec::is_empty) {
+            count += 100;
+            slip_in(&path, &format!("[rate]\nkey = \"{count}/1h\"\n"));
+            report = one.reload().await;
+        }
+        let change = json!({ "key": "rate.key", "from": format!("{}/60m", count - 100), "to": format!("{count}/60m") });
+        assert_eq!(report["changed"], json!([change]), "{report}");
         assert_eq!(report["othersTold"], true);
-        assert_eq!(one.policy().await, "\"key\";q=200;w=3600");
-        two.has_policy("\"key\";q=200;w=3600").await;
+        let policy = format!("\"key\";q={count};w=3600");
+        assert_eq!(one.policy().await, policy);
+        two.has_policy(&policy).await;
     }
 }
 
