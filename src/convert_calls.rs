@@ -2,7 +2,8 @@
 
 use alkhub_api::shared;
 use alkhub_core::{Call, CallError, Identity};
-use serde_json::{Value, json};
+use serde::{Deserialize, de::{IntoDeserializer, value::StrDeserializer}};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::storage::{
@@ -54,48 +55,47 @@ pub(crate) fn request_id(text: &str) -> Result<Uuid, CallError> {
 /// # Errors
 /// EXECUTION_ERROR where the shared type does not fit.
 pub(crate) fn node(row: &Row) -> Result<shared::CallNode, CallError> {
-    serde_json::from_value(value(row)).map_err(|error| CallError::internal(&error))
+    let id = |key: &[u8]| calls::id(key).to_string();
+    Ok(shared::CallNode {
+        request_id: id(&row.id),
+        root_request_id: id(&row.root_id),
+        parent_request_id: row.parent_id.as_deref().map(id),
+        replay_of: row.origin_id.as_deref().map(id),
+        ordinal: row.ordinal.into(),
+        depth: row.depth.into(),
+        operation_id: row.operation.clone(),
+        type_: word(&row.kind)?,
+        status: word(&row.status)?,
+        transport: word(&row.transport)?,
+        record: word(&row.record)?,
+        node_id: row.node.clone(),
+        identity: row.identity.clone(),
+        spoke: row.spoke.clone(),
+        session: row.session.clone(),
+        trace_id: row.trace_id.clone(),
+        depends_on: row.depends_on.as_deref().map(|ids| ids.split(',').map(str::to_owned).collect()),
+        started_at: rfc3339(row.started_at),
+        ended_at: row.ended_at.map(rfc3339),
+        #[allow(clippy::cast_precision_loss, reason = "a number for people")]
+        duration_ms: row.duration_us.map(|micros| micros as f64 / 1000.0),
+        error: row.error_code.as_deref().map(|code| failure(code, row.error.as_deref())),
+    })
 }
 
-fn value(row: &Row) -> Value {
-    let mut node = json!({
-        "requestId": calls::id(&row.id),
-        "rootRequestId": calls::id(&row.root_id),
-        "ordinal": row.ordinal,
-        "depth": row.depth,
-        "operationId": row.operation,
-        "type": row.kind,
-        "status": row.status,
-        "transport": row.transport,
-        "nodeId": row.node,
-        "record": row.record,
-        "startedAt": rfc3339(row.started_at),
-    });
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            node[name] = value;
-        }
-    };
-    add("parentRequestId", row.parent_id.as_deref().map(|id| json!(calls::id(id))));
-    add("replayOf", row.origin_id.as_deref().map(|id| json!(calls::id(id))));
-    add("identity", row.identity.as_deref().map(Value::from));
-    add("spoke", row.spoke.as_deref().map(Value::from));
-    add("session", row.session.as_deref().map(Value::from));
-    add("traceId", row.trace_id.as_deref().map(Value::from));
-    add("dependsOn", row.depends_on.as_deref().map(|ids| ids.split(',').collect()));
-    add("endedAt", row.ended_at.map(|at| rfc3339(at).into()));
-    #[allow(clippy::cast_precision_loss, reason = "a number for people")]
-    add("durationMs", row.duration_us.map(|micros| json!(micros as f64 / 1000.0)));
-    if let Some(code) = &row.error_code {
-        let mut error: Value =
-            row.error.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        error["code"] = code.as_str().into();
-        if !error["message"].is_string() {
-            error["message"] = "".into();
-        }
-        node["error"] = error;
+/// A word of an enumeration.
+fn word<'de, T: Deserialize<'de>>(word: &'de str) -> Result<T, CallError> {
+    let word: StrDeserializer<'de, serde::de::value::Error> = word.into_deserializer();
+    T::deserialize(word).map_err(|error| CallError::internal(&error))
+}
+
+/// How a call failed, of the text that is kept of it.
+fn failure(code: &str, text: Option<&str>) -> shared::CallFailure {
+    let mut kept: Value = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    shared::CallFailure {
+        code: code.to_owned(),
+        message: kept["message"].as_str().unwrap_or_default().to_owned(),
+        details: kept.get_mut("details").map(Value::take),
     }
-    node
 }
 
 /// What is kept of an input or an output.

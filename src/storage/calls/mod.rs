@@ -4,6 +4,7 @@
 mod body;
 mod list;
 mod lost;
+pub(super) mod packed;
 mod stats;
 mod sweep;
 mod tree;

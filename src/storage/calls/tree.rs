@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alkhub_core::CallError;
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement};
 
-use super::{Row, key};
+use super::{Row, key, packed};
 use crate::storage::{
     Database,
     entity::calls::{Column, Entity},
@@ -22,12 +22,10 @@ const DEEPEST: i32 = 64;
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn tree(database: &Database, top: &Row, most: u64) -> Result<Vec<Row>, CallError> {
+    let most = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
     if top.parent_id.is_none() {
-        let query = Entity::find()
-            .filter(Column::RootId.eq(top.id.clone()))
-            .filter(Column::ParentId.is_not_null())
-            .limit(most.saturating_add(1));
-        return within(query.all(database.read().await?)).await;
+        let text = "SELECT * FROM calls WHERE root_id = $1 AND parent_id IS NOT NULL LIMIT $2";
+        return packed::all(database, text, vec![top.id.clone().into(), most.into()]).await;
     }
     let text = "WITH RECURSIVE below(id, level) AS (\
             SELECT id, 0 FROM calls WHERE id = $1 \
@@ -35,15 +33,8 @@ pub async fn tree(database: &Database, top: &Row, most: u64) -> Result<Vec<Row>,
             SELECT c.id, below.level + 1 FROM below JOIN calls c ON c.root_id = $2 AND c.parent_id = below.id \
             WHERE below.level < $3) \
         SELECT calls.* FROM below JOIN calls ON calls.id = below.id WHERE below.level > 0 LIMIT $4";
-    let values = [
-        top.id.clone().into(),
-        top.root_id.clone().into(),
-        DEEPEST.into(),
-        i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX).into(),
-    ];
-    let read = database.read().await?;
-    let statement = Statement::from_sql_and_values(database.backend(), text, values);
-    within(Row::find_by_statement(statement).all(read)).await
+    let values = vec![top.id.clone().into(), top.root_id.clone().into(), DEEPEST.into(), most.into()];
+    packed::all(database, text, values).await
 }
 
 /// The call itself and those above it; the root comes first.

@@ -13,6 +13,10 @@ use crate::storage::{
     error::within,
 };
 
+/// Rows of one statement, the most first: a statement for each number of rows would fill the cache of prepared ones. SQLite
+/// takes 32,766 parameters, and a row has 24.
+const AT_ONCE: [usize; 4] = [1000, 128, 16, 1];
+
 /// Writes calls, and what they were given and answered, in one transaction. No call may be there twice. A call that has
 /// ended is left as it is, unless nothing was known of it but its id.
 ///
@@ -30,9 +34,12 @@ pub async fn put(database: &Database, rows: Vec<Row>, bodies: Vec<Stored>) -> Re
             .update_columns(Column::iter().filter(|column| !matches!(column, Column::Id)))
             .action_and_where(Condition::all().add(open).add(told).into())
             .to_owned();
-        let rows = rows.into_iter().map(calls::ActiveModel::from);
-        let insert = calls::Entity::insert_many(rows).on_conflict(conflict);
-        within(Box::pin(insert.exec_without_returning(&tx))).await?;
+        let mut rows = rows.into_iter().map(calls::ActiveModel::from).peekable();
+        while rows.peek().is_some() {
+            let size = AT_ONCE.into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
+            let insert = calls::Entity::insert_many(rows.by_ref().take(size)).on_conflict(conflict.clone());
+            within(Box::pin(insert.exec_without_returning(&tx))).await?;
+        }
     }
     if !bodies.is_empty() {
         use call_bodies::{Column, Entity};

@@ -256,6 +256,11 @@ fn problem(status: Option<u16>, range: Option<&str>, description: &'static str) 
     }
 }
 
+/// Their inputs name an operation, of which there may be none; schemas have no word for that.
+const NAMES_OPERATIONS: [&str; 3] = ["hub.schema", "graph.path", "graph.successors"];
+/// They run the operation of an earlier call, which may be gone, or not be for this caller any more.
+const CALLS_RECORDED: [&str; 1] = ["call.replay"];
+
 /// The codes that the operation can answer with, by status.
 fn refusals(descriptor: &Descriptor, parts: &Parts) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
@@ -275,7 +280,11 @@ fn refusals(descriptor: &Descriptor, parts: &Parts) -> BTreeMap<u16, BTreeSet<&'
     if !parts.in_path.is_empty() {
         add(404, codes::NOT_FOUND);
     }
-    if descriptor.any_error || descriptor.id == "hub.schema" {
+    if descriptor.any_error || NAMES_OPERATIONS.contains(&descriptor.id) {
+        add(404, codes::OPERATION_NOT_FOUND);
+    }
+    if CALLS_RECORDED.contains(&descriptor.id) {
+        add(403, codes::ACCESS_DENIED);
         add(404, codes::OPERATION_NOT_FOUND);
     }
     add(422, codes::VALIDATION_ERROR);
