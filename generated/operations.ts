@@ -453,6 +453,8 @@ export type McpServer = {
   /** Headers that are sent; their values are not shown. */
   "headerNames": string[];
   "name": ServiceName;
+  /** SHA-256 of the tools that it offers, where they differ from the approved ones and it was asked for one server. `mcp.update` takes it with `approve`. */
+  "offer"?: string;
   /** Whether changed tools are refused until they are approved. */
   "pin": boolean;
   "requiredScopes": McpScopes;
@@ -1611,6 +1613,8 @@ export interface HubOperations {
       "env"?: McpVariables;
       "headers"?: McpHeaders;
       "name": ServiceName;
+      /** The `offer` of `mcp.get` that is approved. Where the server offers something else by now, nothing is changed. */
+      "offer"?: string;
       "pin"?: boolean;
       "requiredScopes"?: McpScopes;
       "stdio"?: McpProgram;

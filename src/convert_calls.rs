@@ -2,7 +2,10 @@
 
 use alkhub_api::shared;
 use alkhub_core::{Call, CallError, Identity};
-use serde::{Deserialize, de::{IntoDeserializer, value::StrDeserializer}};
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer, value::StrDeserializer},
+};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -1435,6 +1435,9 @@ pub struct McpServer {
     pub header_names: Vec<String>,
     /// The property `name`.
     pub name: String,
+    /// SHA-256 of the tools that it offers, where they differ from the approved ones and it was asked for one server. `mcp.update` takes it with `approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
     /// Whether changed tools are refused until they are approved.
     pub pin: bool,
     /// The property `requiredScopes`.

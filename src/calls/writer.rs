@@ -40,7 +40,7 @@ use crate::{
 /// Longest that a record waits where the database keeps up.
 const TICK: Duration = Duration::from_millis(50);
 /// Records of one transaction.
-const BATCH: usize = 1000;
+const BATCH: usize = 512;
 /// Ended calls that may wait; those that stand alone are dropped beyond it.
 const WAITING: usize = 16 * 1024;
 /// No record at all is taken beyond so many times that.

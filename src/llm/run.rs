@@ -97,7 +97,10 @@ impl Llm {
         let amount = candidates.iter().map(|(_, price)| worst(price)).max().unwrap_or(0);
         let most = candidates.iter().map(|(_, price)| output(price)).max().unwrap_or(0);
         let lost = facts.lost(amount, most);
+        let mut unmetered = Unmetered { llm: self, facts: &facts, held: true };
         let grant = Box::pin(self.inner.ledger.reserve(budgets.join(","), amount, &lost)).await?;
+        unmetered.held = false;
+        drop(unmetered);
         // From here on it is settled, whatever happens.
         let mut meter = Meter::new(self.clone(), facts, grant, &exchange.body);
         match self.ask(&mut meter, exchange, &head, &candidates).await {
@@ -445,4 +448,23 @@ fn candidates(catalog: &Catalog, policy: &Arc<Policy>, name: &str) -> Result<Vec
 
 fn only(error: CallError) -> Failed {
     Failed { error, next: Next::Nothing, body: None, cause: String::new() }
+}
+
+/// Gives the tokens of a rate back where a request ends before it is metered: no budget lets it in, or its caller left.
+struct Unmetered<'a> {
+    llm: &'a Llm,
+    facts: &'a Facts,
+    held: bool,
+}
+
+impl Drop for Unmetered<'_> {
+    fn drop(&mut self) {
+        if !self.held {
+            return;
+        }
+        let (inner, facts) = (&self.llm.inner, self.facts);
+        if let Some(corrected) = inner.limits.correct(&facts.key_id, &facts.policy, facts.taken, 0) {
+            inner.tasks.spawn(corrected);
+        }
+    }
 }

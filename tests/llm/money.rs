@@ -160,6 +160,11 @@ async fn limits_of_a_key_hold_over_two_processes() {
             body["max_tokens"] = json!(most);
             hub.post_as(&key, "/v1/chat/completions", body).await
         };
+        // Both providers first: their absence would look like what the policy leaves of them.
+        until("the other one knows the providers", PATIENCE, async || {
+            two.get_as(&key, "/v1/models").await.body.contains("anth/")
+        })
+        .await;
         let knows = async |hub: &TestHub, policy: &serde_json::Value| {
             Answer::of(put(one, &format!("/api/llm/keys/{id}"), policy)).await.ok();
             until("the other one knows", PATIENCE, async || {
@@ -192,6 +197,35 @@ async fn limits_of_a_key_hold_over_two_processes() {
         until("the rest has come back", PATIENCE, async || asked(two, 900).await.status == 200).await;
         asked(two, 2000).await;
         assert_eq!(asked(one, 2000).await.status, 429);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_budget_lets_in_costs_no_tokens_of_a_rate() {
+    each(async |hub, upstream| {
+        let (key, id) = caller(hub).await;
+        let tokens = json!({ "policy": { "tokens": { "count": 1000, "seconds": 36000 } } });
+        Answer::of(put(hub, &format!("/api/llm/keys/{id}"), &tokens)).await.ok();
+        let budget = |usd: f64| json!({ "period": "total", "limitUsd": usd });
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &budget(0.0))).await.ok();
+        let mut body = chat("open/gpt-4o-mini");
+        body["max_tokens"] = json!(900);
+        let mut refused = 0;
+        // Where several processes count, what comes back is a moment on its way.
+        until("it is refused by the budget time and again", PATIENCE, async || {
+            let status = hub.post_as(&key, "/v1/chat/completions", body.clone()).await.status;
+            assert!(matches!(status.as_u16(), 402 | 429), "{status}");
+            refused += u32::from(status == 402);
+            refused == 5
+        })
+        .await;
+        assert!(upstream.got().is_empty());
+        Answer::of(put(hub, &format!("/api/budgets/key/{id}"), &budget(1.0))).await.ok();
+        until("it is let in", PATIENCE, async || {
+            hub.post_as(&key, "/v1/chat/completions", body.clone()).await.status == 200
+        })
+        .await;
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use alkhub_api::shared;
 use alkhub_core::{
     CallError,
-    import::mcp::{Change, Field, fingerprint},
+    import::mcp::{Change, Field, fingerprint, fingerprint_of_all},
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,9 @@ fn shown(
         shown["tools"] = tools.collect();
         let changes = changed(service.document.as_deref(), service.state.as_deref());
         shown["changes"] = changes.iter().map(of_change).collect();
+        if let Some(offered) = state.offered {
+            shown["offer"] = fingerprint_of_all(&offered).into();
+        }
     }
     serde_json::from_value(shown).map_err(internal)
 }

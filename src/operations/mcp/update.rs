@@ -4,7 +4,7 @@ use alkhub_api::{
     errors::ServiceNotFound,
     mcp::update::{Error, Input, Output, Update},
 };
-use alkhub_core::{Call, CallError, Handle, error::codes};
+use alkhub_core::{Call, CallError, Handle, error::codes, import::mcp::fingerprint_of_all};
 
 use crate::{
     convert,
@@ -90,11 +90,21 @@ impl Hub {
                 (wanted.document, wanted.state) = (Some(document(&found.tools)?), None);
             }
         }
+        if input.offer.is_some() && !(input.approve && same) {
+            let message = "goes with `approve`, for a server that stays the same";
+            return Err(CallError::fault("/offer", message));
+        }
         if input.approve && same {
             let state: State = match wanted.state.as_deref() {
                 Some(text) => serde_json::from_str(text).map_err(internal)?,
                 None => State::default(),
             };
+            // Somebody approves what they have read, not what has taken its place since.
+            let offers = state.offered.as_deref().map(fingerprint_of_all);
+            if input.offer.as_deref().is_some_and(|read| offers.as_deref() != Some(read)) {
+                let message = "is not what the server offers by now; read `changes` again with `mcp.get`";
+                return Err(CallError::fault("/offer", message));
+            }
             if let Some(offered) = state.offered {
                 (wanted.document, wanted.state) = (Some(document(&offered)?), None);
             }

@@ -15,7 +15,7 @@ use crate::storage::{
 
 /// Rows of one statement, the most first: a statement for each number of rows would fill the cache of prepared ones. SQLite
 /// takes 32,766 parameters, and a row has 24.
-const AT_ONCE: [usize; 4] = [1000, 128, 16, 1];
+const AT_ONCE: [usize; 4] = [512, 128, 16, 1];
 
 /// Writes calls, and what they were given and answered, in one transaction. No call may be there twice. A call that has
 /// ended is left as it is, unless nothing was known of it but its id.

@@ -90,7 +90,20 @@ async fn a_pinned_server_is_held_to_what_was_approved() {
         // What has not changed is served.
         call(hub, "srv.add_two", json!({ "a": 1 })).await.ok();
 
-        patch(hub, json!({ "approve": true })).await;
+        // What was read is approved, and nothing that has taken its place since.
+        let read = hub.get("/api/mcp-servers/srv").await.ok()["offer"].clone();
+        server.change(|tools| tools.push(json!({ "name": "later", "inputSchema": { "type": "object" } })));
+        seen(hub, 3).await;
+        let late = json!({ "approve": true, "offer": read });
+        let late = Answer::of(hub.request(Method::PATCH, "/api/mcp-servers/srv").json(&late)).await;
+        assert_eq!(late.problem(422, "VALIDATION_ERROR")["details"]["faults"][0]["pointer"], "/offer");
+        let idle = json!({ "offer": read });
+        let idle = Answer::of(hub.request(Method::PATCH, "/api/mcp-servers/srv").json(&idle)).await;
+        idle.problem(422, "VALIDATION_ERROR");
+        hub.get("/api/operations/srv.later").await.problem(404, "OPERATION_NOT_FOUND");
+        let read = hub.get("/api/mcp-servers/srv").await.ok()["offer"].clone();
+        let approved = patch(hub, json!({ "approve": true, "offer": read })).await;
+        assert!(approved.get("offer").is_none(), "{approved}");
         call(hub, "srv.echo", json!({ "text": "hi", "secret": "x" })).await.ok();
         hub.get("/api/operations/srv.new").await.ok();
 

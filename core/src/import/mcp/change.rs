@@ -84,14 +84,26 @@ fn fields(before: &Tool, now: &Tool) -> Vec<Field> {
 /// properties does not matter.
 #[must_use]
 pub fn fingerprint(tool: &Tool) -> String {
-    use std::fmt::Write;
     let mut text = String::new();
     canonical(&serde_json::to_value(tool).unwrap_or_default(), &mut text);
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// A hash of all that a server offers: 64 hexadecimal digits. The order of the tools does not matter.
+#[must_use]
+pub fn fingerprint_of_all(tools: &[Tool]) -> String {
+    let mut all: Vec<String> = tools.iter().map(fingerprint).collect();
+    all.sort_unstable();
+    hex(&Sha256::digest(all.join("\n")))
 }
 
 /// JSON with the properties in order. Depth is bounded by what was parsed, which serde_json ends at 128 levels.

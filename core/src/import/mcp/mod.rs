@@ -8,7 +8,7 @@ mod result;
 mod tool;
 
 pub use blocks::block;
-pub use change::{Change, Field, changes, fingerprint};
+pub use change::{Change, Field, changes, fingerprint, fingerprint_of_all};
 pub use names::names;
 pub use result::{Tool as Called, answer, refused};
 pub use tool::{Demands, Tool, spec};
