@@ -1,8 +1,9 @@
-//! Thousands of rows in one: a row of two dozen columns costs more to hand over than to find, so that a whole tree comes
-//! as one JSON text, an array for each row.
+//! Thousands of rows in one. SQLite hands each row over to another thread, which for one of two dozen columns costs more
+//! than finding it; so a whole tree comes as one JSON text, an array for each row. Postgres sends rows faster than it makes
+//! JSON of them.
 
 use alkhub_core::CallError;
-use sea_orm::{ConnectionTrait, Iden, Iterable, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Iden, Iterable, Statement, Value};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use uuid::Uuid;
 
@@ -14,30 +15,30 @@ use crate::storage::{Database, entity::calls::Column, error::within};
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub(super) async fn all(database: &Database, query: &str, values: Vec<Value>) -> Result<Vec<Row>, CallError> {
-    let (array, group, bytes) = match database.system() {
-        "sqlite" => ("json_array", "json_group_array", ("hex(", ")")),
-        _ => ("json_build_array", "json_agg", ("encode(", ", 'hex')")),
-    };
+    let backend = database.backend();
+    if database.system() != "sqlite" {
+        let statement = Statement::from_sql_and_values(backend, query, values);
+        return within(Row::find_by_statement(statement).all(database.read().await?)).await;
+    }
     let columns: Vec<String> = Column::iter()
         .map(|column| match column {
             Column::Id | Column::ParentId | Column::RootId | Column::OriginId => {
-                format!("{}{}{}", bytes.0, column.unquoted(), bytes.1)
+                format!("hex({})", column.unquoted())
             }
             column => column.unquoted().to_owned(),
         })
         .collect();
     let text = format!(
-        "SELECT CAST({group}({array}({})) AS TEXT) AS packed FROM ({query}) AS found",
+        "SELECT json_group_array(json_array({})) AS packed FROM ({query}) AS found",
         columns.join(", ")
     );
-    let statement = Statement::from_sql_and_values(database.backend(), text, values);
+    let statement = Statement::from_sql_and_values(backend, text, values);
     let read = database.read().await?;
     let packed = within(async {
         let row = read.query_one_raw(statement).await?;
         row.map_or(Ok(None), |row| row.try_get::<Option<String>>("", "packed"))
     })
     .await?;
-    // An aggregate of nothing is NULL to Postgres.
     packed.map_or(Ok(Vec::new()), |packed| {
         serde_json::from_str(&packed).map_err(|error| CallError::internal(&error))
     })
@@ -48,7 +49,7 @@ pub(in crate::storage) fn id<'de, D: Deserializer<'de>>(digits: D) -> Result<Vec
     Uuid::try_parse(<&str>::deserialize(digits)?).map(key).map_err(D::Error::custom)
 }
 
-/// The same of one that may be missing, which SQLite writes as no digits.
+/// The same of one that may be missing, of which SQLite's `hex` makes no digits.
 pub(in crate::storage) fn some_id<'de, D: Deserializer<'de>>(digits: D) -> Result<Option<Vec<u8>>, D::Error> {
     let digits = Option::<&str>::deserialize(digits)?.filter(|digits| !digits.is_empty());
     digits.map(|digits| Uuid::try_parse(digits).map(key).map_err(D::Error::custom)).transpose()
