@@ -310,11 +310,11 @@ pub const SPOKE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec:
     ),
 };
 
-/// A spoke of this id is connected with another key, or the id is a namespace of the hub.
+/// A spoke of this id is connected with another key, or the id is a namespace of the hub or of an imported service.
 pub const SPOKE_ID_TAKEN: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
     code: "SPOKE_ID_TAKEN",
     status: 409u16,
-    description: "A spoke of this id is connected with another key, or the id is a namespace of the hub.",
+    description: "A spoke of this id is connected with another key, or the id is a namespace of the hub or of an imported service.",
     details: Some(
         r#"{"properties":{"spokeId":{"type":"string"}},"required":["spokeId"],"type":"object"}"#,
     ),

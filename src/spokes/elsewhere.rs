@@ -89,7 +89,7 @@ impl Spokes {
         }
         drop(state);
         for home in homes.iter().filter(|home| *home.node_id != *here) {
-            if self.get(&home.spoke_id).is_none() && !registry.has_own_namespace(&home.spoke_id) {
+            if self.get(&home.spoke_id).is_none() && !registry.is_no_spokes(&home.spoke_id) {
                 settled.complete &= self.add(home, own, carried.remove(&*home.spoke_id), registry);
             }
         }

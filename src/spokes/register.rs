@@ -62,7 +62,7 @@ pub struct Welcome {
 /// Why a spoke cannot have its id.
 #[derive(Debug)]
 pub enum Refused {
-    /// Another key has it, or the hub itself.
+    /// Another key has it, or the hub itself, or a service that is imported.
     Taken,
     /// The key is for ids of these patterns.
     Forbidden(Vec<String>),
@@ -142,7 +142,7 @@ impl Spokes {
             (None, None) => invented(owner).into(),
         };
         may_have(owner, &id)?;
-        if registry.has_own_namespace(&id) {
+        if registry.is_no_spokes(&id) {
             return Err(Refused::Taken);
         }
         // Of those that are elsewhere the database knows more.

@@ -58,6 +58,14 @@ async fn an_id_belongs_to_the_key_that_holds_it() {
         let _holder = Wire::spoke(hub, &first, "dev", &[operation("a", "b", "query")]).await;
         let error = refused(hub, &second, json!({ "spokeType": "dev", "spokeId": "dev" })).await;
         assert_eq!(error["code"], "SPOKE_ID_TAKEN", "{error}");
+        // Nor is the name of an imported service: a spoke must not serve what is called for that service's.
+        let pets = json!({
+            "openapi": "3.1.0", "info": { "title": "Pets", "version": "1" }, "servers": [{ "url": "https://pets.invalid" }],
+            "paths": { "/pets": { "get": { "operationId": "list", "responses": { "200": { "description": "All." } } } } },
+        });
+        hub.post("/api/openapi", json!({ "name": "pets", "document": pets })).await.ok();
+        let error = refused(hub, &first, json!({ "spokeType": "dev", "spokeId": "pets" })).await;
+        assert_eq!(error["code"], "SPOKE_ID_TAKEN", "{error}");
         // The namespaces of the hub are nobody's ids.
         let error = refused(hub, &first, json!({ "spokeType": "dev", "spokeId": "project" })).await;
         assert_eq!(error["code"], "SPOKE_ID_TAKEN", "{error}");

@@ -108,6 +108,16 @@ impl Registry {
             .any(|(_, entry)| entry.operation().is_none())
     }
 
+    /// Whether the namespace is no spoke's: the hub itself, an imported service or a file serves operations in it.
+    #[must_use]
+    pub fn is_no_spokes(&self, namespace: &str) -> bool {
+        let entries = self.entries.read();
+        entries
+            .range(format!("{namespace}.")..)
+            .take_while(|(id, _)| id.starts_with(namespace) && id[namespace.len()..].starts_with('.'))
+            .any(|(_, entry)| entry.spoke().is_none())
+    }
+
     /// Changes whenever an operation comes or goes.
     #[must_use]
     pub fn generation(&self) -> u64 {

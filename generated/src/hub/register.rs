@@ -73,7 +73,7 @@ pub struct OutputRejectedItem {
 /// What the operation can answer with instead of an output.
 #[derive(Debug)]
 pub enum Error {
-    /// A spoke of this id is connected with another key, or the id is a namespace of the hub.
+    /// A spoke of this id is connected with another key, or the id is a namespace of the hub or of an imported service.
     SpokeIdTaken(crate::errors::SpokeIdTaken),
     /// The key may connect only spokes whose ids fit its patterns.
     SpokeIdForbidden(crate::errors::SpokeIdForbidden),
@@ -87,7 +87,7 @@ impl ::alkhub_core::Declared for Error {
             Self::SpokeIdTaken(details) => {
                 ::alkhub_core::CallError::new(
                         "SPOKE_ID_TAKEN",
-                        "A spoke of this id is connected with another key, or the id is a namespace of the hub.",
+                        "A spoke of this id is connected with another key, or the id is a namespace of the hub or of an imported service.",
                     )
                     .with_details(::serde_json::to_value(details).unwrap_or_default())
             }
@@ -114,7 +114,7 @@ impl ::core::fmt::Display for Error {
         match self {
             Self::SpokeIdTaken(_) => {
                 f.write_str(
-                    "A spoke of this id is connected with another key, or the id is a namespace of the hub.",
+                    "A spoke of this id is connected with another key, or the id is a namespace of the hub or of an imported service.",
                 )
             }
             Self::SpokeIdForbidden(_) => {
