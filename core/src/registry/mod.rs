@@ -101,21 +101,21 @@ impl Registry {
     /// Whether an operation of the hub itself has this namespace.
     #[must_use]
     pub fn has_own_namespace(&self, namespace: &str) -> bool {
-        let entries = self.entries.read();
-        entries
-            .range(format!("{namespace}.")..)
-            .take_while(|(id, _)| id.starts_with(namespace) && id[namespace.len()..].starts_with('.'))
-            .any(|(_, entry)| entry.operation().is_none())
+        self.any_of(namespace, |entry| entry.operation().is_none())
     }
 
     /// Whether the namespace is no spoke's: the hub itself, an imported service or a file serves operations in it.
     #[must_use]
     pub fn is_no_spokes(&self, namespace: &str) -> bool {
+        self.any_of(namespace, |entry| entry.spoke().is_none())
+    }
+
+    fn any_of(&self, namespace: &str, is_it: impl Fn(&Entry) -> bool) -> bool {
         let entries = self.entries.read();
         entries
             .range(format!("{namespace}.")..)
             .take_while(|(id, _)| id.starts_with(namespace) && id[namespace.len()..].starts_with('.'))
-            .any(|(_, entry)| entry.spoke().is_none())
+            .any(|(_, entry)| is_it(entry))
     }
 
     /// Changes whenever an operation comes or goes.

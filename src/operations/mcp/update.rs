@@ -79,6 +79,10 @@ impl Hub {
         let secrets = given.bearer.is_some() || given.headers.is_some() || given.env.is_some();
         // Credentials are for the server that they were given for, and shown to no other.
         let same = config.same_server(&old);
+        if input.offer.is_some() && !(input.approve && same) {
+            let message = "goes with `approve`, for a server that stays the same";
+            return Err(CallError::fault("/offer", message));
+        }
         let mut wanted = before;
         let moved = config.url != old.url || config.stdio != old.stdio;
         if moved || secrets {
@@ -89,10 +93,6 @@ impl Hub {
             if !same {
                 (wanted.document, wanted.state) = (Some(document(&found.tools)?), None);
             }
-        }
-        if input.offer.is_some() && !(input.approve && same) {
-            let message = "goes with `approve`, for a server that stays the same";
-            return Err(CallError::fault("/offer", message));
         }
         if input.approve && same {
             let state: State = match wanted.state.as_deref() {
