@@ -35,17 +35,17 @@ pub(super) struct Context {
 pub(super) async fn start(context: Context) {
     let mut heard = context.bus.subscribe(&bus::topic(CHANGED, "")).await;
     let (tasks, stop) = (context.tasks.clone(), context.stop.clone());
+    let mut known = None;
+    // Before anybody can connect: a spoke that came first could take the name of a service.
+    context.see(&mut known).await;
     let following = async move {
-        let mut known = None;
         loop {
-            if let Err(error) = context.look(&mut known).await {
-                tracing::debug!(cause = error.cause, "the imported services cannot be read");
-            }
             tokio::select! {
                 () = context.imports.inner.wake.notified() => tell(&context.bus, None).await,
                 Some(heard) = heard.next() => context.heard(&heard),
                 () = sleep(POLL) => {}
             }
+            context.see(&mut known).await;
         }
     };
     tasks.spawn(stop.run_until_cancelled_owned(following));
@@ -81,6 +81,12 @@ impl Context {
             },
         };
         self.connectors.values().for_each(|connector| connector.look(name.as_deref()));
+    }
+
+    async fn see(&self, known: &mut Option<i64>) {
+        if let Err(error) = self.look(known).await {
+            tracing::debug!(cause = error.cause, "the imported services cannot be read");
+        }
     }
 
     async fn look(&self, known: &mut Option<i64>) -> Result<(), CallError> {

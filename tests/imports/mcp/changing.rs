@@ -1,6 +1,9 @@
 //! Servers that change their tools: seen, told, and refused where they are pinned.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -132,6 +135,36 @@ async fn long_lists_come_in_pages() {
             let added = import(hub, &server, json!({})).await;
             assert_eq!(added["status"]["operations"], 308);
             hub.get("/api/operations/srv.tool_299").await.ok();
+            hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_moved_is_left_once_its_last_call_is_over() {
+    each_hub_with(allow_loopback, async |hub| {
+        for speaks in BOTH {
+            let (old, new) = (Scripted::start(speaks).await, Scripted::start(speaks).await);
+            let held = || Arc::strong_count(&old.script);
+            let without = held();
+            import(hub, &old, json!({})).await;
+            let body = json!({ "operationId": "srv.wait", "input": {} });
+            let caller = tokio::spawn(hub.request(Method::POST, "/api/call").json(&body).send());
+            let waiting = |server: &Scripted| server.script.waiting.load(Ordering::SeqCst);
+            until("the call runs", LONG, async || waiting(&old) == 1).await;
+            patch(hub, json!({ "url": new.url() })).await;
+            // What is called from the answer on goes to the new one.
+            let listed = old.script.listed.load(Ordering::SeqCst);
+            let other = tokio::spawn(hub.request(Method::POST, "/api/call").json(&body).send());
+            until("the new one is called", LONG, async || waiting(&new) == 1).await;
+            // The call on the old one was left in peace, and ends as any other.
+            assert_eq!((waiting(&old), old.script.cancelled.load(Ordering::SeqCst)), (1, 0));
+            caller.abort();
+            until("it is cancelled", LONG, async || old.script.cancelled.load(Ordering::SeqCst) == 1).await;
+            until("the old connection is closed", LONG, async || held() == without).await;
+            assert_eq!(old.script.listed.load(Ordering::SeqCst), listed);
+            other.abort();
             hub.request(Method::DELETE, "/api/mcp-servers/srv").send().await.expect("an answer");
         }
     })

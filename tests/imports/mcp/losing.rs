@@ -9,8 +9,9 @@ use super::{
     server::{BOTH, Scripted, Speaks, usual},
 };
 use crate::support::{
-    hub::{TestHub, each_hub_with},
+    hub::{ADMIN, TestHub, each_hub_with},
     until,
+    wire::Wire,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -84,6 +85,10 @@ async fn a_hub_starts_without_its_servers() {
         hub.stop().await;
         drop(server);
         let mut hub = TestHub::start(backend, allow_loopback).await;
+        // From the first moment its name is no spoke's, whose operations would be taken for the server's.
+        let mut spoke = Wire::connect_as(&hub, ADMIN).await;
+        let refused = spoke.call("r", "hub.register", json!({ "spokeId": "srv", "spokeType": "dev" })).await;
+        assert_eq!(refused["payload"]["code"], "SPOKE_ID_TAKEN", "{refused}");
         phase(&hub, "unavailable").await;
         call(&hub, "srv.echo", json!({ "text": "hi" })).await.problem(503, "UNAVAILABLE");
         let _server = Scripted::start_at(Speaks::New, address, usual(), 100).await;

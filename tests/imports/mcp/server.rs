@@ -184,7 +184,11 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let mut version = self.0.version.subscribe();
-        while version.changed().await.is_ok() {
+        loop {
+            tokio::select! {
+                () = context.cancelled() => break,
+                changed = version.changed() => if changed.is_err() { break },
+            }
             if context.sink().notify_tool_list_changed().await.is_err() {
                 break;
             }
