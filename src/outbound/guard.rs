@@ -136,10 +136,10 @@ impl Guard {
     /// OUTBOUND_REFUSED.
     pub fn check(&self, url: &Url) -> Result<(), CallError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(url, "only http and https can be called"));
+            return Err(unfit(url, "only http and https can be called"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(url, "a user name or password must not stand in a URL"));
+            return Err(unfit(url, "a user name or password must not stand in a URL"));
         }
         let port = url.port_or_known_default();
         let address = match url.host() {
@@ -156,7 +156,7 @@ impl Guard {
                 }
                 return Ok(());
             }
-            None => return Err(refused(url, "it names no host")),
+            None => return Err(unfit(url, "it names no host")),
         };
         let allowed = |allowed: &Allowed| {
             matches!(&allowed.place, Place::Net(net) if net.contains(&address))
@@ -196,12 +196,16 @@ fn tidy(name: &str) -> String {
 
 fn refused(url: &Url, why: &str) -> CallError {
     let host = url.host_str().unwrap_or_default();
-    let mut error = CallError::new(
-        codes::OUTBOUND_REFUSED,
-        format!("The hub does not call {host:?}: {why}. The operator can allow it with `outbound.allow`."),
-    );
-    error.details = Some(json!({ "host": host, "reason": why }));
-    error
+    let message =
+        format!("The hub does not call {host:?}: {why}. The operator can allow it with `outbound.allow`.");
+    CallError::new(codes::OUTBOUND_REFUSED, message).with_details(json!({ "host": host, "reason": why }))
+}
+
+/// A URL that no operator can allow. It may hold a password, so that it is not given back.
+fn unfit(url: &Url, why: &str) -> CallError {
+    let (host, scheme) = (url.host_str().unwrap_or_default(), url.scheme());
+    let message = format!("The hub does not call this `{scheme}:` URL: {why}.");
+    CallError::new(codes::OUTBOUND_REFUSED, message).with_details(json!({ "host": host, "reason": why }))
 }
 
 impl Resolve for Guard {
