@@ -194,3 +194,76 @@ fn faults_of_templates_are_found() {
     let template = json!({ "steps": [bound("b", "steps.a", "/id"), bound("a", "input", "/x")] });
     assert_eq!(order(&serde_json::from_value(template).expect("a template")), Ok(vec![1, 0]));
 }
+
+#[test]
+fn inputs_and_places_that_there_are_not_are_faults() {
+    let input = json!({
+        "type": "object", "required": ["id"], "additionalProperties": false,
+        "properties": {
+            "id": { "$ref": "#/$defs/Id" },
+            "size": { "type": "integer" },
+            "owner": { "anyOf": [{ "$ref": "#/$defs/Owner" }, { "type": "null" }] },
+            "tags": { "type": "array", "items": { "type": "string" } },
+            "free": { "type": "object", "patternProperties": { "^x-": {} }, "additionalProperties": false },
+        },
+        "$defs": {
+            "Id": { "type": "string" },
+            "Owner": { "type": "object", "required": ["name"], "additionalProperties": false,
+                "properties": { "name": { "type": "string" }, "mail": { "type": ["string", "null"] } } },
+        },
+    });
+    let find = |id: &str| {
+        (id == "a.b").then(|| Schemas { input: close(&input, &input), output: close(&input, &input) })
+    };
+    let faults = |template: Value| {
+        let template: Template = serde_json::from_value(template).expect("the form of a template");
+        let faults = check(&template, find).into_iter();
+        faults.map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect::<Vec<_>>()
+    };
+    let step = |input: Value| json!({ "steps": [{ "id": "a", "call": "a.b", "input": input }] });
+    let good = json!({ "id": "x", "size": 3, "owner": { "name": "n", "mail": null }, "tags": ["t"], "free": { "x-a": 1 } });
+    assert!(faults(step(good)).is_empty());
+    assert!(faults(step(json!({ "id": "x", "owner": null }))).is_empty());
+    assert_eq!(
+        faults(step(json!({ "id": "x", "sise": 3 }))),
+        ["/steps/0/input/sise: a.b does not take it: there is free, id, owner, size, tags"]
+    );
+    assert_eq!(
+        faults(step(json!({ "id": 1, "size": "3", "owner": { "nmae": "n" }, "tags": [1], "free": [] }))),
+        [
+            "/steps/0/input/free: object is taken, and array is given",
+            "/steps/0/input/id: string is taken, and integer may be given",
+            "/steps/0/input/owner/nmae: a.b does not take it: there is mail, name",
+            "/steps/0/input/size: integer is taken, and string may be given",
+            "/steps/0/input/tags/0: string is taken, and integer may be given",
+        ]
+    );
+    assert_eq!(
+        faults(step(json!({ "id": "x", "owner": { "mail": "m" } }))),
+        Vec::<String>::new(),
+        "parts of a union are not known to be needed"
+    );
+    // Places in what steps give.
+    let taking = |pointer: &str| {
+        let bound = json!({ "$from": "steps.a", "pointer": pointer });
+        json!({ "steps": [{ "id": "a", "call": "a.b", "input": { "id": "x" } }], "output": bound })
+    };
+    for there in ["", "/id", "/owner/mail", "/tags/0", "/free/x-y/z"] {
+        assert!(faults(taking(there)).is_empty(), "{there}");
+    }
+    let nowhere = |pointer: &str, why: &str| {
+        assert_eq!(faults(taking(pointer)), [format!("/output: there is nothing at `{pointer}`: {why}")]);
+    };
+    nowhere("/ID", "there is free, id, owner, size, tags");
+    nowhere("/id/x", "it is string");
+    nowhere("/owner/x", "there is mail, name");
+    nowhere("/tags/first", "it is array");
+    let each = json!({ "input": { "type": "object", "properties": { "ids": { "type": "array", "items": input } } },
+        "steps": [{ "id": "a", "call": "a.b", "forEach": { "$from": "input", "pointer": "/ids" },
+            "input": { "id": { "$from": "item", "pointer": "/uid" } } }],
+        "output": { "$from": "steps.a", "pointer": "/0/size" } });
+    assert_eq!(
+        faults(each),
+        ["/steps/0/input/id: there is nothing at `/uid`: there is free, id, owner, size, tags"]
+    );
+}

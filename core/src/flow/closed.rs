@@ -15,6 +15,7 @@ const KEPT: &[&str] = &[
     "nullable",
     "required",
     "properties",
+    "additionalProperties",
     "items",
     "anyOf",
     "oneOf",
@@ -47,6 +48,10 @@ fn inline(node: &Value, root: &Value, depth: usize, left: &mut usize) -> Value {
                 .map(|(name, property)| (name.clone(), inline(property, root, depth + 1, left)))
                 .collect(),
             ("items", items) => inline(items, root, depth + 1, left),
+            // What is true of every schema; and names that patterns may allow are not known to be refused.
+            ("additionalProperties", Value::Bool(true)) => continue,
+            ("additionalProperties", _) if schema.contains_key("patternProperties") => continue,
+            ("additionalProperties", others) => inline(others, root, depth + 1, left),
             ("anyOf" | "oneOf" | "allOf", Value::Array(parts)) => {
                 parts.iter().map(|part| inline(part, root, depth + 1, left)).collect()
             }

@@ -161,11 +161,12 @@ fn any(parts: impl IntoIterator<Item = Fit>) -> Fit {
     together.unwrap_or(Fit::Unknown)
 }
 
-fn says_nothing(schema: &Value) -> bool {
-    schema.as_object().is_none_or(serde_json::Map::is_empty)
+/// Whether a schema says nothing of types. Which other properties there may be does not count: they do no harm.
+pub(super) fn says_nothing(schema: &Value) -> bool {
+    schema.as_object().is_none_or(|words| words.keys().all(|word| word == "additionalProperties"))
 }
 
-fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a Vec<Value>> {
+pub(super) fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a Vec<Value>> {
     schema.get(keyword).and_then(Value::as_array)
 }
 
@@ -186,7 +187,7 @@ fn values(schema: &Value) -> Option<Vec<&Value>> {
 }
 
 /// The types that a schema names or that its keywords speak of.
-fn types(schema: &Value) -> Option<Vec<String>> {
+pub(super) fn types(schema: &Value) -> Option<Vec<String>> {
     let mut types: Vec<String> = match schema.get("type") {
         Some(Value::String(kind)) => vec![kind.clone()],
         Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -203,7 +204,7 @@ fn types(schema: &Value) -> Option<Vec<String>> {
     Some(types)
 }
 
-fn kind_of(value: &Value) -> &'static str {
+pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -219,7 +220,7 @@ fn named(schema: &Value) -> String {
     types(schema).map_or_else(|| "value".to_owned(), |types| types.join(" or "))
 }
 
-fn short(values: &[&Value]) -> String {
+pub(super) fn short(values: &[&Value]) -> String {
     let mut words: Vec<String> = values.iter().take(5).map(ToString::to_string).collect();
     if values.len() > words.len() {
         words.push("...".to_owned());

@@ -4,6 +4,7 @@ mod closed;
 mod fit;
 mod graph;
 mod profile;
+mod spot;
 pub mod template;
 
 pub use closed::close;

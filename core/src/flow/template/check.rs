@@ -6,13 +6,10 @@ use serde_json::Value;
 
 use super::{
     ATTEMPTS, STEPS, Step, Template,
-    bind::{Reference, Source, reference, sources},
+    bind::{Source, reference, sources},
+    typed::Given,
 };
-use crate::{
-    Fault,
-    flow::{Fit, close, fit},
-    validate::child,
-};
+use crate::{Fault, flow::close};
 
 /// Closed schemas of an operation's input and output.
 #[derive(Clone, Debug)]
@@ -43,7 +40,7 @@ pub fn check(template: &Template, find: impl Fn(&str) -> Option<Schemas>) -> Vec
         }
         checker.step(step, &at);
     }
-    checker.bindings(&template.output, "/output", false);
+    checker.bindings(&template.output, "/output", None);
     if checker.faults.is_empty()
         && let Err(left) = order(template)
     {
@@ -86,15 +83,16 @@ impl Step {
     }
 }
 
-struct Checker<'a> {
-    ids: BTreeMap<&'a str, &'a Step>,
-    schemas: HashMap<&'a str, Option<Schemas>>,
-    input: Value,
+pub(super) struct Checker<'a> {
+    pub(super) ids: BTreeMap<&'a str, &'a Step>,
+    pub(super) schemas: HashMap<&'a str, Option<Schemas>>,
+    /// Closed schema of the run's input.
+    pub(super) input: Value,
     faults: Vec<Fault>,
 }
 
 impl Checker<'_> {
-    fn fault(&mut self, pointer: &str, message: String) {
+    pub(super) fn fault(&mut self, pointer: &str, message: String) {
         self.faults.push(Fault { pointer: pointer.to_owned(), message, keyword: None });
     }
 
@@ -128,29 +126,29 @@ impl Checker<'_> {
                     "is a binding, such as {\"$from\": \"input\", \"pointer\": \"/items\"}".to_owned(),
                 );
             }
-            self.bindings(part, &pointer, false);
+            self.bindings(part, &pointer, None);
         }
         if let Some(list) = step.for_each.as_ref().and_then(reference)
-            && let Some(given) = self.given(&list, None)
-            && let Fit::No(mismatch) = fit(&given, &serde_json::json!({ "type": "array" }))
+            && let Given::Known(given) = self.given(&list, None)
         {
-            self.fault(&format!("{at}/forEach"), mismatch.to_string());
+            self.fits(&given, &serde_json::json!({ "type": "array" }), &format!("{at}/forEach"));
         }
-        self.bindings(&step.input, &format!("{at}/input"), step.for_each.is_some());
+        self.bindings(&step.input, &format!("{at}/input"), step.for_each.as_ref());
         match self.schemas.get(step.id.as_str()).cloned().flatten() {
-            Some(schemas) => self.types(step, &schemas.input, &format!("{at}/input")),
+            Some(schemas) => self.suits(step, &step.input, &schemas.input, &format!("{at}/input")),
             None => self.fault(&format!("{at}/call"), format!("there is no operation {}", step.call)),
         }
     }
 
-    fn bindings(&mut self, value: &Value, at: &str, items: bool) {
+    /// Whether all bindings within a value take from what there is; `list` is the `forEach` of its step.
+    fn bindings(&mut self, value: &Value, at: &str, list: Option<&Value>) {
         for (pointer, reference) in sources(value, at) {
             if reference.malformed {
                 let right = "has `$from`, and beside it only a JSON Pointer `pointer` and a `default`";
                 self.fault(&pointer, format!("a binding {right}"));
             }
             match reference.source {
-                Ok(Source::Item) if !items => {
+                Ok(Source::Item) if list.is_none() => {
                     self.fault(
                         &pointer,
                         "`item` is known only in the input of a step with `forEach`".to_owned(),
@@ -163,65 +161,12 @@ impl Checker<'_> {
                     let right = "a binding takes from `input`, `item` or `steps.<id>`";
                     self.fault(&pointer, format!("{right}, not from `{text}`"));
                 }
-                _ => {}
-            }
-        }
-    }
-
-    /// Compares what is bound with what the operation takes, as far as the schemas say.
-    fn types(&mut self, step: &Step, taken: &Value, at: &str) {
-        let item = step.for_each.as_ref();
-        self.compare(&step.input, taken, at, item);
-        let Some(input) = step.input.as_object().filter(|map| !map.contains_key("$from")) else { return };
-        for name in taken["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            if !input.contains_key(name) {
-                self.fault(&child(at, name), format!("{} needs it", step.call));
-            }
-        }
-        let known = taken["properties"].as_object();
-        for (name, part) in input {
-            // Whether others are refused is left to validation: closed schemas do not say.
-            if let Some(taken) = known.and_then(|known| known.get(name)) {
-                self.compare(part, taken, &child(at, name), item);
-            }
-        }
-    }
-
-    fn compare(&mut self, part: &Value, taken: &Value, at: &str, item: Option<&Value>) {
-        let Some(reference) = reference(part) else { return };
-        if let Some(given) = self.given(&reference, item)
-            && let Fit::No(mismatch) = fit(&given, taken)
-        {
-            self.fault(at, mismatch.to_string());
-        }
-    }
-
-    /// Schema of what a binding gives, where that is known.
-    fn given(&self, reference: &Reference<'_>, item: Option<&Value>) -> Option<Value> {
-        let whole = match reference.source.ok()? {
-            Source::Input => self.input.clone(),
-            Source::Item => {
-                let list = super::bind::reference(item?)?;
-                self.given(&list, None)?.get("items")?.clone()
-            }
-            Source::Step(id) => {
-                let output = self.schemas.get(id)?.as_ref()?.output.clone();
-                if self.ids.get(id)?.for_each.is_some() {
-                    serde_json::json!({ "type": "array", "items": output })
-                } else {
-                    output
+                _ => {
+                    if let Given::Nothing(why) = self.given(&reference, list) {
+                        self.fault(&pointer, why);
+                    }
                 }
             }
-        };
-        at_pointer(&whole, reference.pointer).cloned()
+        }
     }
-}
-
-/// The schema of a place in what another schema describes.
-fn at_pointer<'a>(schema: &'a Value, pointer: &str) -> Option<&'a Value> {
-    pointer.split('/').skip(1).try_fold(schema, |at, part| {
-        let name = part.replace("~1", "/").replace("~0", "~");
-        let property = at.get("properties").and_then(|all| all.get(&name));
-        property.or_else(|| at.get("items").filter(|_| name.bytes().all(|byte| byte.is_ascii_digit())))
-    })
 }

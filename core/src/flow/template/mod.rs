@@ -2,6 +2,7 @@
 
 mod bind;
 mod check;
+mod typed;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
