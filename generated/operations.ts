@@ -710,7 +710,8 @@ export type Targets = Target[];
 
 /** A call template. */
 export type Template = {
-  "createdAt": string;
+  /** Absent of declared ones. */
+  "createdAt"?: string;
   "definition": TemplateDefinition;
   "description": string;
   "name": TemplateName;
@@ -718,6 +719,8 @@ export type Template = {
   "owner"?: string;
   /** Whether others see and run it, each with its own rights. */
   "shared": boolean;
+  /** `declared` are those that every hub has, `stored` those of `template.create`. */
+  "source": "declared" | "stored";
 };
 
 /** A declared chain or graph of calls. */
@@ -2042,7 +2045,7 @@ export interface HubOperations {
       "name": TemplateName;
     };
     output: Template;
-    errors: "TEMPLATE_NOT_FOUND";
+    errors: "TEMPLATE_NOT_FOUND" | "TEMPLATE_DECLARED";
   };
   /** Shows one call template. */
   "template.get": {

@@ -48,6 +48,9 @@ pub fn load(sources: &SourceTree) -> (Model, Report) {
         match place {
             Place::Shared => model.add_shared(&node, &mut report),
             Place::Errors => model.add_errors(&node, &mut report),
+            Place::Template { name } => {
+                model.templates.insert(name, node);
+            }
             place => model.add_operation(&place, node, &mut report),
         }
     }
@@ -64,6 +67,7 @@ fn parse(sources: &SourceTree, report: &mut Report) -> Vec<(Place, Node)> {
             Place::Operation { .. } => check::FileKind::Operation,
             Place::Shared => check::FileKind::Shared,
             Place::Errors => check::FileKind::Errors,
+            Place::Template { .. } => check::FileKind::Template,
             Place::Ignored => continue,
         };
         if let Some(node) = source::parse(&shown, bytes, report) {

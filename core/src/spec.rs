@@ -97,6 +97,17 @@ pub struct ExampleSpec {
     pub output: Option<&'static str>,
 }
 
+/// A call template of the repository. Code generation has checked it against the operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemplateSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What a run is good for.
+    pub description: &'static str,
+    /// The template as JSON text.
+    pub definition: &'static str,
+}
+
 /// An operation as declared. Schemas are JSON Schema 2020-12 as JSON text; shared types stand in `$defs`
 /// and are referred to as `#/$defs/Name`, and a name means the same type in every descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -171,8 +171,11 @@ fn what_is_hidden_is_no_way() {
 #[test]
 fn faults_of_templates_are_found() {
     let find = |id: &str| {
-        (id == "thing.get")
-            .then(|| Schemas { input: takes_id("thing"), output: close(&gives("Thing"), &gives("Thing")) })
+        (id == "thing.get").then(|| Schemas {
+            input: takes_id("thing"),
+            output: close(&gives("Thing"), &gives("Thing")),
+            subscription: false,
+        })
     };
     let faults = |template: Value| {
         let template: Template = serde_json::from_value(template).expect("the form of a template");
@@ -213,7 +216,11 @@ fn inputs_and_places_that_there_are_not_are_faults() {
         },
     });
     let find = |id: &str| {
-        (id == "a.b").then(|| Schemas { input: close(&input, &input), output: close(&input, &input) })
+        (id == "a.b").then(|| Schemas {
+            input: close(&input, &input),
+            output: close(&input, &input),
+            subscription: false,
+        })
     };
     let faults = |template: Value| {
         let template: Template = serde_json::from_value(template).expect("the form of a template");

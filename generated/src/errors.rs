@@ -62,6 +62,7 @@ pub static CATALOGUE: &[::alkhub_core::spec::ErrorSpec] = &[
     WEB_SEARCH_NOT_CONFIGURED,
     CALL_NOT_FOUND,
     TEMPLATE_EXISTS,
+    TEMPLATE_DECLARED,
     TEMPLATE_NOT_FOUND,
     REPLAY_IMPOSSIBLE,
     REPLAY_DIVERGED,
@@ -606,6 +607,16 @@ pub const TEMPLATE_EXISTS: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec:
     ),
 };
 
+/// The call template is declared with the hub, and no operation changes it.
+pub const TEMPLATE_DECLARED: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
+    code: "TEMPLATE_DECLARED",
+    status: 409u16,
+    description: "The call template is declared with the hub, and no operation changes it.",
+    details: Some(
+        r#"{"properties":{"name":{"type":"string"}},"required":["name"],"type":"object"}"#,
+    ),
+};
+
 /// The caller has no call template of this name, and no shared one has it.
 pub const TEMPLATE_NOT_FOUND: ::alkhub_core::spec::ErrorSpec = ::alkhub_core::spec::ErrorSpec {
     code: "TEMPLATE_NOT_FOUND",
@@ -1023,6 +1034,13 @@ pub struct SpokeNotFound {
     /// The property `spokeId`.
     #[serde(rename = "spokeId")]
     pub spoke_id: String,
+}
+
+/// The type `TemplateDeclared`.
+#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+pub struct TemplateDeclared {
+    /// The property `name`.
+    pub name: String,
 }
 
 /// The type `TemplateExists`.

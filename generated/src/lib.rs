@@ -4,6 +4,7 @@
 
 pub mod errors;
 pub mod shared;
+pub mod templates;
 pub mod audit;
 pub mod budget;
 pub mod call;

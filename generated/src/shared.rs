@@ -2106,9 +2106,9 @@ pub struct Target {
 /// A call template.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 pub struct Template {
-    /// The property `createdAt`.
-    #[serde(rename = "createdAt")]
-    pub created_at: String,
+    /// Absent of declared ones.
+    #[serde(rename = "createdAt", default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
     /// The property `definition`.
     pub definition: crate::shared::TemplateDefinition,
     /// The property `description`.
@@ -2120,6 +2120,8 @@ pub struct Template {
     pub owner: Option<String>,
     /// Whether others see and run it, each with its own rights.
     pub shared: bool,
+    /// `declared` are those that every hub has, `stored` those of `template.create`.
+    pub source: TemplateSource,
 }
 
 /// A declared chain or graph of calls.
@@ -2143,6 +2145,37 @@ pub struct TemplateRetry {
     /// Pause before the second try; it doubles with each further one. 200 unless given.
     #[serde(rename = "backoffMs", default, skip_serializing_if = "Option::is_none")]
     pub backoff_ms: Option<i64>,
+}
+
+/// `declared` are those that every hub has, `stored` those of `template.create`.
+#[derive(
+    ::serde::Deserialize,
+    ::serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd
+)]
+pub enum TemplateSource {
+    /// `declared`
+    #[serde(rename = "declared")]
+    Declared,
+    /// `stored`
+    #[serde(rename = "stored")]
+    Stored,
+}
+
+impl ::std::fmt::Display for TemplateSource {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        match *self {
+            Self::Declared => f.write_str("declared"),
+            Self::Stored => f.write_str("stored"),
+        }
+    }
 }
 
 /// One call.

@@ -1,20 +1,90 @@
 //! Templates between what is stored and what callers see.
 
-use alkhub_api::shared;
+use std::borrow::Cow;
+
+use alkhub_api::{shared, templates::TEMPLATES};
 use alkhub_core::{
-    Call, CallError,
+    Call, CallError, Kind,
+    error::Fault,
     flow::{
         close,
         template::{Schemas, Template, check},
     },
+    spec::TemplateSpec,
     validate::InputValidator,
 };
 
 use super::is_visible;
 use crate::storage::{
-    templates::{Template as Stored, Viewer},
+    Database, Page,
+    page::decode_cursor,
+    templates::{self, Template as Stored, Viewer},
     time::rfc3339,
 };
+
+/// A template that a caller may see.
+pub(crate) enum Known {
+    /// Declared in the repository: every hub has it.
+    Declared(&'static TemplateSpec),
+    /// Stored by somebody.
+    Stored(Stored),
+}
+
+impl Known {
+    /// Its name.
+    #[must_use]
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Declared(spec) => spec.name,
+            Self::Stored(stored) => &stored.name,
+        }
+    }
+
+    fn definition(&self) -> Cow<'_, str> {
+        match self {
+            Self::Declared(spec) => spec.definition.into(),
+            Self::Stored(stored) => stored.definition.as_str().into(),
+        }
+    }
+}
+
+/// The declared template of this name.
+#[must_use]
+pub(crate) fn declared(name: &str) -> Option<&'static TemplateSpec> {
+    TEMPLATES.iter().find(|spec| spec.name == name)
+}
+
+/// The template of this name. One that was stored before the hub declared its name stays what it was for those who see it.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub(crate) async fn find(database: &Database, cx: &Call, name: &str) -> Result<Option<Known>, CallError> {
+    let stored = templates::get(database, &viewer(cx), name).await?.map(Known::Stored);
+    Ok(stored.or_else(|| declared(name).map(Known::Declared)))
+}
+
+/// A page of templates by name.
+///
+/// # Errors
+/// VALIDATION_ERROR for a bad cursor, UNAVAILABLE or EXECUTION_ERROR.
+pub(crate) async fn list(
+    database: &Database,
+    cx: &Call,
+    cursor: Option<&str>,
+    limit: u64,
+) -> Result<Page<Known>, CallError> {
+    let after = cursor.map(decode_cursor).transpose()?;
+    let stored = templates::list(database, &viewer(cx), after.as_deref(), limit.saturating_add(1)).await?;
+    let declared: Vec<_> = TEMPLATES
+        .iter()
+        .filter(|spec| after.as_deref().is_none_or(|after| spec.name > after))
+        .filter(|spec| !stored.iter().any(|stored| stored.name == spec.name))
+        .map(Known::Declared)
+        .collect();
+    let mut known: Vec<_> = stored.into_iter().map(Known::Stored).chain(declared).collect();
+    known.sort_by(|one, other| one.name().cmp(other.name()));
+    Ok(Page::of(known, limit, |known| known.name().to_owned()))
+}
 
 /// As whom a caller looks for templates.
 #[must_use]
@@ -30,19 +100,26 @@ pub(crate) fn viewer(cx: &Call) -> Viewer {
 ///
 /// # Errors
 /// EXECUTION_ERROR where what is stored is none.
-pub(crate) fn view(stored: Stored) -> Result<shared::Template, CallError> {
-    let view = serde_json::json!({
-        "name": stored.name,
-        "description": stored.description,
-        "shared": stored.shared,
-        "definition": serde_json::from_str::<serde_json::Value>(&stored.definition)
-            .map_err(|error| CallError::internal(&error))?,
-        "createdAt": rfc3339(stored.created_at),
-    });
-    let mut view: shared::Template =
-        serde_json::from_value(view).map_err(|error| CallError::internal(&error))?;
-    view.owner = stored.owner;
-    Ok(view)
+pub(crate) fn view(known: Known) -> Result<shared::Template, CallError> {
+    let definition: serde_json::Value =
+        serde_json::from_str(&known.definition()).map_err(|error| CallError::internal(&error))?;
+    let mut view = match known {
+        Known::Declared(spec) => serde_json::json!({
+            "name": spec.name, "description": spec.description, "source": "declared", "shared": true,
+        }),
+        Known::Stored(stored) => {
+            let mut view = serde_json::json!({
+                "name": stored.name, "description": stored.description, "source": "stored",
+                "shared": stored.shared, "createdAt": rfc3339(stored.created_at),
+            });
+            if let Some(owner) = stored.owner {
+                view["owner"] = owner.into();
+            }
+            view
+        }
+    };
+    view["definition"] = definition;
+    serde_json::from_value(view).map_err(|error| CallError::internal(&error))
 }
 
 /// A definition that holds, for this caller: it is checked against the operations that it may call.
@@ -55,29 +132,35 @@ pub(crate) fn checked(cx: &Call, definition: &shared::TemplateDefinition) -> Res
         .map_err(|error| CallError::fault("/definition", error.to_string()))?;
     InputValidator::compile_foreign(template.input.clone())
         .map_err(|error| CallError::fault("/definition/input", format!("is no JSON Schema: {error}")))?;
-    let mut faults = check(&template, |id| {
+    let faults = check(&template, |id| {
         let entry = cx.engine().registry().resolve(id, cx.identity())?;
         if !is_visible(cx, &entry) {
             return None;
         }
         let read = |text: &str| serde_json::from_str(text).map(|schema| close(&schema, &schema)).ok();
-        Some(Schemas { input: read(entry.input_schema())?, output: read(entry.output_schema())? })
+        Some(Schemas {
+            input: read(entry.input_schema())?,
+            output: read(entry.output_schema())?,
+            subscription: entry.kind() == Kind::Subscription,
+        })
     });
     if faults.is_empty() {
         return Ok(template);
     }
-    for fault in &mut faults {
-        fault.pointer.insert_str(0, "/definition");
-    }
-    Err(CallError::validation(faults))
+    let fault = |fault: alkhub_core::flow::Fault| Fault {
+        pointer: format!("/definition{}", fault.pointer),
+        message: fault.message,
+        keyword: None,
+    };
+    Err(CallError::validation(faults.into_iter().map(fault).collect()))
 }
 
-/// The definition that is stored.
+/// What it calls.
 ///
 /// # Errors
-/// EXECUTION_ERROR where it is none.
-pub(crate) fn read(stored: &Stored) -> Result<Template, CallError> {
-    serde_json::from_str(&stored.definition).map_err(|error| CallError::internal(&error))
+/// EXECUTION_ERROR where what is stored is none.
+pub(crate) fn read(known: &Known) -> Result<Template, CallError> {
+    serde_json::from_str(&known.definition()).map_err(|error| CallError::internal(&error))
 }
 
 /// Checks the input of a run.

@@ -5,11 +5,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, se
 use serde_json::json;
 
 use super::{
-    Database, Page,
+    Database,
     audit::{self, Actor},
     entity::templates::{ActiveModel, Column, Entity, Model},
     error::{within, within_unless_taken},
-    page::decode_cursor,
     time::now_ms,
 };
 
@@ -70,23 +69,21 @@ pub async fn get(database: &Database, viewer: &Viewer, name: &str) -> Result<Opt
     within(Entity::find_by_id(name).filter(viewer.sees()).one(database.read().await?)).await
 }
 
-/// Templates by name, as far as they are seen.
+/// The first templates by name after `after`, as far as they are seen.
 ///
 /// # Errors
-/// VALIDATION_ERROR for a bad cursor, UNAVAILABLE or EXECUTION_ERROR.
+/// UNAVAILABLE or EXECUTION_ERROR.
 pub async fn list(
     database: &Database,
     viewer: &Viewer,
-    cursor: Option<&str>,
+    after: Option<&str>,
     limit: u64,
-) -> Result<Page<Template>, CallError> {
-    let mut query =
-        Entity::find().filter(viewer.sees()).order_by_asc(Column::Name).limit(limit.saturating_add(1));
-    if let Some(cursor) = cursor {
-        query = query.filter(Column::Name.gt(decode_cursor(cursor)?));
+) -> Result<Vec<Template>, CallError> {
+    let mut query = Entity::find().filter(viewer.sees()).order_by_asc(Column::Name).limit(limit);
+    if let Some(after) = after {
+        query = query.filter(Column::Name.gt(after));
     }
-    let items = within(query.all(database.read().await?)).await?;
-    Ok(Page::of(items, limit, |template: &Template| template.name.clone()))
+    within(query.all(database.read().await?)).await
 }
 
 /// Takes away a template of this owner; what it was.

@@ -89,7 +89,8 @@ async fn a_template_is_stored_run_and_deleted() {
         assert_eq!(created["definition"]["steps"][1]["id"], "make");
         hub.post("/api/templates", twice("twice")).await.problem(409, "TEMPLATE_EXISTS");
         assert_eq!(hub.get("/api/templates/twice").await.ok(), created);
-        assert_eq!(hub.get("/api/templates").await.ok()["items"][0]["name"], "twice");
+        assert_eq!(created["source"], "stored");
+        assert_eq!(hub.get("/api/templates").await.ok()["items"][1]["name"], "twice");
         let run = |input: Value| {
             let request = hub.request(Method::POST, "/api/templates/twice/run");
             Answer::of(request.header("idempotency-key", "once").json(&json!({ "input": input })))
@@ -111,6 +112,37 @@ async fn a_template_is_stored_run_and_deleted() {
 }
 
 #[tokio::test]
+async fn declared_templates_are_there_run_and_stay() {
+    each_hub(async |hub| {
+        let mut own = twice("my-own");
+        own["shared"] = true.into();
+        hub.post("/api/templates", own).await.ok();
+        // Among the stored ones, by name.
+        let (mut names, mut path) = (Vec::new(), "/api/templates?limit=1".to_owned());
+        loop {
+            let page = hub.get(&path).await.ok();
+            names.extend(page["items"].as_array().expect("items").iter().map(|item| item["name"].clone()));
+            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            path = format!("/api/templates?limit=1&cursor={cursor}");
+        }
+        assert_eq!(json!(names), json!(["hub-overview", "my-own", "web-answer"]));
+        let shown = hub.get("/api/templates/hub-overview").await.ok();
+        assert_eq!((&shown["source"], shown.get("createdAt")), (&json!("declared"), None));
+        let ran = hub.post("/api/templates/hub-overview/run", json!({})).await.ok();
+        assert_eq!(ran["output"]["nodes"].as_array().map(Vec::len), Some(1), "{ran}");
+        let taken = json!({ "name": "hub-overview", "definition": shown["definition"] });
+        hub.post("/api/templates", taken).await.problem(409, "TEMPLATE_EXISTS");
+        let delete = hub.request(Method::DELETE, "/api/templates/hub-overview");
+        Answer::of(delete).await.problem(409, "TEMPLATE_DECLARED");
+        // Run with the caller's rights.
+        let key = hub.key(&["template:run"]).await;
+        let refused = hub.post_as(&key, "/api/templates/hub-overview/run", json!({})).await;
+        assert_eq!(refused.problem(403, "ACCESS_DENIED")["details"]["step"], "nodes");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_template_is_refused_with_pointers() {
     each_hub(async |hub| {
         let steps = json!([
@@ -118,12 +150,15 @@ async fn a_wrong_template_is_refused_with_pointers() {
             { "id": "b", "call": "project.list" },
             { "id": "c", "call": "no.such", "input": { "x": { "$from": "steps.z" } } },
             { "id": "d", "call": "project.get" },
+            { "id": "e", "call": "project.list", "input": { "nmae": "x" }, "after": ["b"] },
+            { "id": "f", "call": "event.watch" },
+            { "id": "g", "call": "project.get", "input": { "projectId": { "$from": "steps.b", "pointer": "/items/0/ids" } } },
         ]);
         let wrong = json!({ "name": "wrong", "definition": { "steps": steps } });
         let problem = hub.post("/api/templates", wrong).await.problem(422, "VALIDATION_ERROR");
         let faults = problem["details"]["faults"].as_array().expect("faults").clone();
         let pointers: Vec<_> = faults.iter().filter_map(|fault| fault["pointer"].as_str()).collect();
-        for pointer in ["/0/input/projectId", "/2/input/x", "/2/call", "/3/input/projectId"] {
+        for pointer in ["/0/input/projectId", "/2/input/x", "/2/call", "/3/input/projectId", "/4/input/nmae", "/5/call", "/6/input/projectId"] {
             let pointer = format!("/definition/steps{pointer}");
             assert!(pointers.contains(&&*pointer), "{pointer} is not among {pointers:?}");
         }

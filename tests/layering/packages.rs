@@ -33,8 +33,9 @@ const fn layer(package: &'static str) -> Layer {
 }
 
 const LAYERS: &[Layer] = &[
-    Layer { never: TRANSPORTS_AND_STORAGE, ..layer("alkhub-core") },
-    Layer { never: TRANSPORTS_AND_STORAGE, ..layer("alkhub-codegen") },
+    Layer { never: TRANSPORTS_AND_STORAGE, ..layer("alkhub-flow") },
+    Layer { normal: &["alkhub-flow"], never: TRANSPORTS_AND_STORAGE, ..layer("alkhub-core") },
+    Layer { normal: &["alkhub-flow"], never: TRANSPORTS_AND_STORAGE, ..layer("alkhub-codegen") },
     Layer { never: &["poem", "poem-openapi", "redis"], ..layer("alkhub-migrations") },
     Layer {
         normal: &["alkhub-core"],

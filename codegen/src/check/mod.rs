@@ -21,6 +21,7 @@ mod route_conflict;
 mod route_query;
 mod spoke;
 mod structure;
+mod template;
 mod text;
 mod union;
 mod unused;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use structure::{FileKind, check as structure, place};
+pub(crate) use template::read as template;
 
 type SchemaLint = fn(&Model, &Node, &mut Report);
 type ModelLint = fn(&Model, &mut Report);
@@ -84,5 +86,6 @@ pub fn all(model: &Model, report: &mut Report) {
     if !report.failed() {
         value::check(model, report);
         example::check(model, report);
+        template::check(model, report);
     }
 }

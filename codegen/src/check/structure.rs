@@ -20,14 +20,18 @@ pub enum FileKind {
     Shared,
     /// `_shared/errors.yaml`
     Errors,
+    /// `_templates/<name>.yaml`
+    Template,
 }
 
 static OPERATION: LazyLock<Value> =
     LazyLock::new(|| embedded(include_str!("../../../operations/_schema/operation.schema.json")));
-static VALIDATORS: LazyLock<[Option<Validator>; 3]> = LazyLock::new(|| {
+static TEMPLATE: LazyLock<Value> =
+    LazyLock::new(|| embedded(include_str!("../../../operations/_schema/template.schema.json")));
+static VALIDATORS: LazyLock<[Option<Validator>; 4]> = LazyLock::new(|| {
     let shared = embedded(include_str!("../../../operations/_schema/shared.schema.json"));
     let errors = embedded(include_str!("../../../operations/_schema/errors.schema.json"));
-    [OPERATION.clone(), standalone(shared), standalone(errors)]
+    [OPERATION.clone(), standalone(shared), standalone(errors), TEMPLATE.clone()]
         .map(|schema| jsonschema::draft202012::new(&schema).ok())
 });
 
@@ -68,11 +72,11 @@ pub fn check(kind: FileKind, root: &Node, report: &mut Report) {
         return;
     }
     for error in validator.iter_errors(&json) {
-        translate(&error, root, report);
+        translate(kind, &error, root, report);
     }
 }
 
-fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
+fn translate(kind: FileKind, error: &ValidationError<'_>, root: &Node, report: &mut Report) {
     let pointer = error.instance_path().as_str().to_owned();
     let steps: Vec<String> = steps(&pointer);
     let (node, at) = root.locate(steps.iter().map(String::as_str));
@@ -85,7 +89,7 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for key in unexpected {
-                unknown_key(key, node, in_schema, error, report);
+                unknown_key(key, node, in_schema, &known_keys(kind, error), report);
             }
         }
         ValidationErrorKind::Required { property } => {
@@ -95,7 +99,7 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
                 .help(missing_help(key));
         }
         ValidationErrorKind::Type { .. } => {
-            let expected = article(&expected_type(error));
+            let expected = article(&expected_type(kind, error));
             report
                 .error(codes::WRONG_TYPE, at, format!("{name} is {}, not {expected}", describe(node)))
                 .help(format!("write {expected}"));
@@ -127,9 +131,8 @@ fn translate(error: &ValidationError<'_>, root: &Node, report: &mut Report) {
     }
 }
 
-fn unknown_key(key: &str, node: &Node, in_schema: bool, error: &ValidationError<'_>, report: &mut Report) {
+fn unknown_key(key: &str, node: &Node, in_schema: bool, known: &[String], report: &mut Report) {
     let at = node.entry(key).map_or(&node.at, |entry| &entry.key_at);
-    let known = known_keys(error);
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if in_schema {
         report
@@ -141,7 +144,7 @@ fn unknown_key(key: &str, node: &Node, in_schema: bool, error: &ValidationError<
 }
 
 /// The properties that the failing subschema knows.
-fn known_keys(error: &ValidationError<'_>) -> Vec<String> {
+fn known_keys(kind: FileKind, error: &ValidationError<'_>) -> Vec<String> {
     let path = error.schema_path().as_str();
     let parent = path.strip_suffix("/additionalProperties").unwrap_or(path);
     let canonical = parent.rfind("/$defs/").map_or(parent, |start| &parent[start..]);
@@ -151,7 +154,7 @@ fn known_keys(error: &ValidationError<'_>) -> Vec<String> {
         keys.sort();
         Some(keys)
     };
-    own(&OPERATION)
+    own(of(kind))
         .unwrap_or_else(|| ["infrastructure", "status", "description", "details"].map(str::to_owned).to_vec())
 }
 
@@ -197,10 +200,18 @@ fn shape_help(last: &str) -> &'static str {
     }
 }
 
-fn expected_type(error: &ValidationError<'_>) -> String {
+/// The schema in which what a file says is looked up; that of operations has the words of shared types, too.
+fn of(kind: FileKind) -> &'static Value {
+    match kind {
+        FileKind::Template => &TEMPLATE,
+        _ => &OPERATION,
+    }
+}
+
+fn expected_type(kind: FileKind, error: &ValidationError<'_>) -> String {
     let path = error.schema_path().as_str();
     let canonical = path.rfind("/$defs/").map_or(path, |start| &path[start..]);
-    OPERATION.pointer(canonical).and_then(Value::as_str).unwrap_or("object").to_owned()
+    of(kind).pointer(canonical).and_then(Value::as_str).unwrap_or("object").to_owned()
 }
 
 fn article(kind: &str) -> String {

@@ -73,5 +73,6 @@ codes! {
     EXAMPLE "OP0064" "An example does not satisfy the schemas.";
     SPOKE "OP0065" "A spoke operation cannot have this.";
     ACCESS "OP0066" "The access demands contradict each other.";
+    TEMPLATE "OP0070" "A call template does not fit the operations.";
     TYPES "OP0090" "No Rust type can be made of the schema.";
 }

@@ -12,6 +12,7 @@ mod root;
 mod shared;
 mod spoke;
 mod surface;
+mod templates;
 mod text;
 mod tidy;
 mod types;
@@ -68,6 +69,7 @@ pub fn all(model: &Model, options: &Options, report: &mut Report) -> FileTree {
         return files;
     }
     files.insert("src/lib.rs", text::file("*", &root::code(model, options)));
+    modules.push(templates::module(model));
     for module in &modules {
         files.insert(text::path(module), text::file(&module.origin, &module.code));
     }

@@ -27,6 +27,7 @@ pub(super) fn code(model: &Model, options: &Options) -> String {
         #inner
         pub mod errors;
         pub mod shared;
+        pub mod templates;
         #(pub mod #namespaces;)*
         #hub
         #spoke

@@ -30,6 +30,8 @@ pub struct Model {
     pub shared: BTreeMap<String, Shared>,
     /// The error catalogue in the order of its file, infrastructure first.
     pub errors: Vec<ErrorDef>,
+    /// Call templates, by name.
+    pub templates: BTreeMap<String, Node>,
 }
 
 impl Model {

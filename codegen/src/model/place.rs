@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Namespaces that the generated crate needs for itself, and those that Rust does.
-const RESERVED_NAMESPACES: &[&str] = &["errors", "shared", "self", "super", "crate"];
+const RESERVED_NAMESPACES: &[&str] = &["errors", "shared", "templates", "self", "super", "crate"];
 /// Operation names whose marker type would be one of the module's own items.
 const RESERVED_NAMES: &[&str] = &["Input", "Output", "Error"];
 
@@ -28,6 +28,11 @@ pub enum Place {
     Shared,
     /// `_shared/errors.yaml`
     Errors,
+    /// `_templates/<name>.yaml`
+    Template {
+        /// Its name.
+        name: String,
+    },
     /// Nothing that generation reads.
     Ignored,
 }
@@ -46,6 +51,16 @@ impl Place {
             }
             ["_shared", "errors.yaml"] => Self::Errors,
             ["_shared", file] if stem(file).is_some() => Self::Shared,
+            ["_templates", file] if stem(file).is_some() => {
+                let name = stem(file).unwrap_or_default();
+                if !is_template_name(name) {
+                    report
+                        .error(codes::NAME, &at, format!("a template cannot be called `{name}`"))
+                        .help("a lower-case letter, then lower-case letters, digits and dashes, 64 at most");
+                    return Self::Ignored;
+                }
+                Self::Template { name: name.to_owned() }
+            }
             [namespace, file] => match stem(file) {
                 Some(name) => Self::operation(namespace, name, shown, report),
                 None => {
@@ -100,6 +115,13 @@ impl Place {
 
 fn stem(file: &str) -> Option<&str> {
     file.strip_suffix(".yaml").filter(|stem| !stem.is_empty())
+}
+
+/// `[a-z][a-z0-9-]*`, as `template.create` has it.
+fn is_template_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && text.len() <= 64
 }
 
 /// `[a-z][a-zA-Z0-9]*`, of a length that fits every transport.

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    fit::{Fit, fit},
+    Fit, fit,
     profile::{Profile, Shape},
 };
 use crate::{Registry, registry::Entry, validate::child};

@@ -1,13 +1,8 @@
 //! What operations can follow each other: whether the output of one gives what the input of another takes.
 
-mod closed;
-mod fit;
 mod graph;
 mod profile;
-mod spot;
-pub mod template;
 
-pub use closed::close;
-pub use fit::{Fit, Mismatch, fit};
+pub use alkhub_flow::{Fault, Fit, Mismatch, close, fit, template};
 pub use graph::{Binding, Edge, Graph, Place};
 pub use profile::{Give, Profile, Take};

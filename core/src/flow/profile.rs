@@ -6,10 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use alkhub_flow::{child, close, target};
 use serde_json::Value;
-
-use super::closed::{close, target};
-use crate::validate::child;
 
 /// Most places of one output that are looked at.
 const GIVES: usize = 256;

@@ -36,6 +36,8 @@ pub struct Input {
 pub enum Error {
     /// The caller has no call template of this name, and no shared one has it.
     TemplateNotFound(crate::errors::TemplateNotFound),
+    /// The call template is declared with the hub, and no operation changes it.
+    TemplateDeclared(crate::errors::TemplateDeclared),
     /// What can befall any call.
     Call(::alkhub_core::CallError),
 }
@@ -47,6 +49,13 @@ impl ::alkhub_core::Declared for Error {
                 ::alkhub_core::CallError::new(
                         "TEMPLATE_NOT_FOUND",
                         "The caller has no call template of this name, and no shared one has it.",
+                    )
+                    .with_details(::serde_json::to_value(details).unwrap_or_default())
+            }
+            Self::TemplateDeclared(details) => {
+                ::alkhub_core::CallError::new(
+                        "TEMPLATE_DECLARED",
+                        "The call template is declared with the hub, and no operation changes it.",
                     )
                     .with_details(::serde_json::to_value(details).unwrap_or_default())
             }
@@ -67,6 +76,11 @@ impl ::core::fmt::Display for Error {
             Self::TemplateNotFound(_) => {
                 f.write_str(
                     "The caller has no call template of this name, and no shared one has it.",
+                )
+            }
+            Self::TemplateDeclared(_) => {
+                f.write_str(
+                    "The call template is declared with the hub, and no operation changes it.",
                 )
             }
             Self::Call(error) => ::core::fmt::Display::fmt(error, f),
@@ -104,7 +118,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"TemplateName":{"description":"Small letters, digits and dashes.","maxLength":64,"minLength":1,"pattern":"^[a-z][a-z0-9-]*$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/TemplateName"}},"required":["name"],"type":"object"}"##,
-    output_schema: r##"{"$defs":{"Template":{"additionalProperties":false,"description":"A call template.","properties":{"createdAt":{"format":"date-time","type":"string"},"definition":{"$ref":"#/$defs/TemplateDefinition"},"description":{"type":"string"},"name":{"$ref":"#/$defs/TemplateName"},"owner":{"description":"Id of the key that made it.","type":"string"},"shared":{"description":"Whether others see and run it, each with its own rights.","type":"boolean"}},"required":["name","description","shared","definition","createdAt"],"type":"object"},"TemplateDefinition":{"additionalProperties":false,"description":"A declared chain or graph of calls.","properties":{"input":{"description":"JSON Schema of what a run takes."},"output":{"description":"What a run gives, with bindings in it."},"steps":{"items":{"$ref":"#/$defs/TemplateStep"},"maxItems":64,"minItems":1,"type":"array"}},"required":["steps"],"type":"object"},"TemplateName":{"description":"Small letters, digits and dashes.","maxLength":64,"minLength":1,"pattern":"^[a-z][a-z0-9-]*$","type":"string"},"TemplateRetry":{"additionalProperties":false,"description":"How a step is tried again after UNAVAILABLE, RATE_LIMITED or TIMEOUT. A mutation is tried again only if it is declared idempotent.","properties":{"attempts":{"description":"Tries altogether.","maximum":10,"minimum":1,"type":"integer"},"backoffMs":{"description":"Pause before the second try; it doubles with each further one. 200 unless given.","maximum":60000,"minimum":0,"type":"integer"}},"required":["attempts"],"type":"object"},"TemplateStep":{"additionalProperties":false,"description":"One call.","properties":{"after":{"description":"Steps that have to end before, beside those that bindings name.","items":{"maxLength":64,"type":"string"},"maxItems":64,"type":"array"},"call":{"description":"Id of the operation.","maxLength":300,"minLength":1,"type":"string"},"forEach":{"description":"A binding to a list of at most 1000 items, for each of which the operation is called; the step gives the list of outputs."},"id":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"input":{"description":"Its input, in which `{\"$from\": \"steps.fetch\", \"pointer\": \"/url\"}` stands for what another step gave; `input` and `item` are sources, too."},"retry":{"$ref":"#/$defs/TemplateRetry"},"timeoutMs":{"description":"Longest time of one try.","maximum":86400000,"minimum":1,"type":"integer"},"when":{"description":"A binding; where it gives null, false, zero or what is empty, the step is left out, and with it those that take from it."}},"required":["id","call"],"type":"object"}},"$ref":"#/$defs/Template"}"##,
-    errors: &[crate::errors::TEMPLATE_NOT_FOUND],
+    output_schema: r##"{"$defs":{"Template":{"additionalProperties":false,"description":"A call template.","properties":{"createdAt":{"description":"Absent of declared ones.","format":"date-time","type":"string"},"definition":{"$ref":"#/$defs/TemplateDefinition"},"description":{"type":"string"},"name":{"$ref":"#/$defs/TemplateName"},"owner":{"description":"Id of the key that made it.","type":"string"},"shared":{"description":"Whether others see and run it, each with its own rights.","type":"boolean"},"source":{"description":"`declared` are those that every hub has, `stored` those of `template.create`.","enum":["declared","stored"],"type":"string"}},"required":["name","description","source","shared","definition"],"type":"object"},"TemplateDefinition":{"additionalProperties":false,"description":"A declared chain or graph of calls.","properties":{"input":{"description":"JSON Schema of what a run takes."},"output":{"description":"What a run gives, with bindings in it."},"steps":{"items":{"$ref":"#/$defs/TemplateStep"},"maxItems":64,"minItems":1,"type":"array"}},"required":["steps"],"type":"object"},"TemplateName":{"description":"Small letters, digits and dashes.","maxLength":64,"minLength":1,"pattern":"^[a-z][a-z0-9-]*$","type":"string"},"TemplateRetry":{"additionalProperties":false,"description":"How a step is tried again after UNAVAILABLE, RATE_LIMITED or TIMEOUT. A mutation is tried again only if it is declared idempotent.","properties":{"attempts":{"description":"Tries altogether.","maximum":10,"minimum":1,"type":"integer"},"backoffMs":{"description":"Pause before the second try; it doubles with each further one. 200 unless given.","maximum":60000,"minimum":0,"type":"integer"}},"required":["attempts"],"type":"object"},"TemplateStep":{"additionalProperties":false,"description":"One call.","properties":{"after":{"description":"Steps that have to end before, beside those that bindings name.","items":{"maxLength":64,"type":"string"},"maxItems":64,"type":"array"},"call":{"description":"Id of the operation.","maxLength":300,"minLength":1,"type":"string"},"forEach":{"description":"A binding to a list of at most 1000 items, for each of which the operation is called; the step gives the list of outputs."},"id":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"input":{"description":"Its input, in which `{\"$from\": \"steps.fetch\", \"pointer\": \"/url\"}` stands for what another step gave; `input` and `item` are sources, too."},"retry":{"$ref":"#/$defs/TemplateRetry"},"timeoutMs":{"description":"Longest time of one try.","maximum":86400000,"minimum":1,"type":"integer"},"when":{"description":"A binding; where it gives null, false, zero or what is empty, the step is left out, and with it those that take from it."}},"required":["id","call"],"type":"object"}},"$ref":"#/$defs/Template"}"##,
+    errors: &[crate::errors::TEMPLATE_NOT_FOUND, crate::errors::TEMPLATE_DECLARED],
     examples: &[],
 };

@@ -1,16 +1,19 @@
 //! `template.delete`
 
 use alkhub_api::{
-    errors::TemplateNotFound,
+    errors::{TemplateDeclared, TemplateNotFound},
     template::delete::{Delete, Error, Input, Output},
 };
 use alkhub_core::{AccessControl, Call, Handle};
 
-use crate::{convert, flow::templates::{view, viewer}, hub::Hub, storage::templates};
+use crate::{convert, flow::templates::{Known, declared, view, viewer}, hub::Hub, storage::templates};
 
 impl Handle<Delete> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
-        let missing = || Error::TemplateNotFound(TemplateNotFound { name: input.name.to_string() });
+        let missing = || match declared(&input.name) {
+            Some(spec) => Error::TemplateDeclared(TemplateDeclared { name: spec.name.to_owned() }),
+            None => Error::TemplateNotFound(TemplateNotFound { name: input.name.to_string() }),
+        };
         let seen = templates::get(&self.database, &viewer(cx), &input.name).await?.ok_or_else(missing)?;
         let owns = cx.identity().is_some_and(|caller| {
             caller.is_admin() || seen.owner.as_deref() == Some(&caller.id)
@@ -21,6 +24,6 @@ impl Handle<Delete> for Hub {
             demand.check(cx.operation_id(), cx.identity())?;
         }
         let gone = templates::delete(&self.database, &convert::actor(cx), seen.owner.as_deref(), &input.name).await?;
-        Ok(view(gone.ok_or_else(missing)?)?)
+        Ok(view(Known::Stored(gone.ok_or_else(missing)?))?)
     }
 }

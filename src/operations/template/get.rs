@@ -6,12 +6,12 @@ use alkhub_api::{
 };
 use alkhub_core::{Call, Handle};
 
-use crate::{flow::templates::{view, viewer}, hub::Hub, storage::templates};
+use crate::{flow::templates::{find, view}, hub::Hub};
 
 impl Handle<Get> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
-        match templates::get(&self.database, &viewer(cx), &input.name).await? {
-            Some(stored) => Ok(view(stored)?),
+        match find(&self.database, cx, &input.name).await? {
+            Some(known) => Ok(view(known)?),
             None => Err(Error::TemplateNotFound(TemplateNotFound { name: input.name.to_string() })),
         }
     }

@@ -8,12 +8,9 @@ use super::{
     check::Checker,
 };
 use crate::{
-    flow::{
-        Fit, fit,
-        fit::{kind_of, list, types},
-        spot::{Spot, spot, within},
-    },
-    validate::child,
+    Fit, child, fit,
+    fit::{kind_of, list, types},
+    spot::{Spot, spot, within},
 };
 
 /// What a binding gives.

@@ -30,7 +30,8 @@ pub fn close(node: &Value, root: &Value) -> Value {
 }
 
 /// What a reference within a document leads to.
-pub(super) fn target<'a>(reference: &str, root: &'a Value) -> Option<&'a Value> {
+#[must_use]
+pub fn target<'a>(reference: &str, root: &'a Value) -> Option<&'a Value> {
     root.pointer(reference.strip_prefix('#')?)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::validate::child;
+use crate::child;
 
 /// Where a binding takes its value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

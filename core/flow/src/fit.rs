@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::validate::child;
+use crate::child;
 
 /// Whether values of one schema fit another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,11 +162,11 @@ fn any(parts: impl IntoIterator<Item = Fit>) -> Fit {
 }
 
 /// Whether a schema says nothing of types. Which other properties there may be does not count: they do no harm.
-pub(super) fn says_nothing(schema: &Value) -> bool {
+pub(crate) fn says_nothing(schema: &Value) -> bool {
     schema.as_object().is_none_or(|words| words.keys().all(|word| word == "additionalProperties"))
 }
 
-pub(super) fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a Vec<Value>> {
+pub(crate) fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a Vec<Value>> {
     schema.get(keyword).and_then(Value::as_array)
 }
 
@@ -187,7 +187,7 @@ fn values(schema: &Value) -> Option<Vec<&Value>> {
 }
 
 /// The types that a schema names or that its keywords speak of.
-pub(super) fn types(schema: &Value) -> Option<Vec<String>> {
+pub(crate) fn types(schema: &Value) -> Option<Vec<String>> {
     let mut types: Vec<String> = match schema.get("type") {
         Some(Value::String(kind)) => vec![kind.clone()],
         Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -204,7 +204,7 @@ pub(super) fn types(schema: &Value) -> Option<Vec<String>> {
     Some(types)
 }
 
-pub(super) fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -220,7 +220,7 @@ fn named(schema: &Value) -> String {
     types(schema).map_or_else(|| "value".to_owned(), |types| types.join(" or "))
 }
 
-pub(super) fn short(values: &[&Value]) -> String {
+pub(crate) fn short(values: &[&Value]) -> String {
     let mut words: Vec<String> = values.iter().take(5).map(ToString::to_string).collect();
     if values.len() > words.len() {
         words.push("...".to_owned());

@@ -9,7 +9,7 @@ const NAMES: usize = 12;
 
 /// What a schema says of a place.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Spot<'a> {
+pub(crate) enum Spot<'a> {
     /// It has this schema.
     There(&'a Value),
     /// The schema does not say.
@@ -19,7 +19,7 @@ pub(super) enum Spot<'a> {
 }
 
 /// Follows a JSON Pointer (RFC 6901) into what a closed schema describes (see [`super::close`]).
-pub(super) fn spot<'a>(schema: &'a Value, pointer: &str) -> Spot<'a> {
+pub(crate) fn spot<'a>(schema: &'a Value, pointer: &str) -> Spot<'a> {
     let mut spot = Spot::There(schema);
     for part in pointer.split('/').skip(1) {
         let Spot::There(here) = spot else { break };
@@ -29,7 +29,7 @@ pub(super) fn spot<'a>(schema: &'a Value, pointer: &str) -> Spot<'a> {
 }
 
 /// The property or item of this name.
-pub(super) fn within<'a>(schema: &'a Value, name: &str) -> Spot<'a> {
+pub(crate) fn within<'a>(schema: &'a Value, name: &str) -> Spot<'a> {
     if let Some(property) = schema.get("properties").and_then(|all| all.get(name)) {
         return Spot::There(property);
     }

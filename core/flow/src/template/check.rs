@@ -9,7 +9,7 @@ use super::{
     bind::{Source, reference, sources},
     typed::Given,
 };
-use crate::{Fault, flow::close};
+use crate::{Fault, close};
 
 /// Closed schemas of an operation's input and output.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Schemas {
     pub input: Value,
     /// Of the output.
     pub output: Value,
+    /// Whether it is a subscription, which a step cannot call.
+    pub subscription: bool,
 }
 
 /// All that is wrong, each with a JSON Pointer into the template. `find` gives the schemas of an operation.
@@ -93,7 +95,7 @@ pub(super) struct Checker<'a> {
 
 impl Checker<'_> {
     pub(super) fn fault(&mut self, pointer: &str, message: String) {
-        self.faults.push(Fault { pointer: pointer.to_owned(), message, keyword: None });
+        self.faults.push(Fault { pointer: pointer.to_owned(), message });
     }
 
     fn step(&mut self, step: &Step, at: &str) {
@@ -135,6 +137,12 @@ impl Checker<'_> {
         }
         self.bindings(&step.input, &format!("{at}/input"), step.for_each.as_ref());
         match self.schemas.get(step.id.as_str()).cloned().flatten() {
+            Some(schemas) if schemas.subscription => {
+                self.fault(
+                    &format!("{at}/call"),
+                    format!("{} is a subscription, which no step can call", step.call),
+                );
+            }
             Some(schemas) => self.suits(step, &step.input, &schemas.input, &format!("{at}/input")),
             None => self.fault(&format!("{at}/call"), format!("there is no operation {}", step.call)),
         }
