@@ -142,6 +142,9 @@ pub struct Descriptor {
     pub timeout_ms: Option<u64>,
     /// A mutation that honours an idempotency key.
     pub idempotent: bool,
+    /// Whether a mutation has no effects but those of the calls that it makes: it may be run again from its beginning as
+    /// long as what these calls did is not repeated.
+    pub composed: bool,
     /// The operation answers with errors of other operations too (`errors: ["*"]`).
     pub any_error: bool,
     /// The query is paged: input has `cursor` and `limit`, output is `{items, nextCursor}`.

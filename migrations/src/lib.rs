@@ -13,6 +13,7 @@ mod m20261125_000010_events_published;
 mod m20261125_000011_llm;
 mod m20261126_000012_calls;
 mod m20261126_000014_templates;
+mod m20261126_000015_call_failures;
 
 use sea_orm_migration::prelude::*;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000011_llm::Migration),
             Box::new(m20261126_000012_calls::Migration),
             Box::new(m20261126_000014_templates::Migration),
+            Box::new(m20261126_000015_call_failures::Migration),
         ]
     }
 }

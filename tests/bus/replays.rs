@@ -95,6 +95,40 @@ struct World {
     asked: usize,
     /// The request at which nobody answers any more.
     silent_at: Option<usize>,
+    /// Whether that request has no effect either.
+    idle: bool,
+}
+
+/// A moment of a workflow at which something dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// Before this step is called, or after the last.
+    Between(usize),
+    /// A spoke has the request of this step, and has not begun.
+    Asked(usize),
+    /// A spoke has done what this step asks, and has not answered.
+    Done(usize),
+}
+
+impl Moment {
+    /// Steps that have been answered by then.
+    fn answered(self) -> usize {
+        let (Self::Between(at) | Self::Asked(at) | Self::Done(at)) = self;
+        at
+    }
+
+    fn world(self) -> Arc<Mutex<World>> {
+        let silent_at = match self {
+            Self::Between(_) => None,
+            Self::Asked(at) | Self::Done(at) => Some(at),
+        };
+        Arc::new(Mutex::new(World { silent_at, idle: matches!(self, Self::Asked(_)), ..World::default() }))
+    }
+
+    /// Whether nobody can tell if an effect happened that must not happen twice.
+    fn is_unsafe(self) -> bool {
+        !matches!(self, Self::Between(_)) && STEPS[self.answered()] == "b.work.loose"
+    }
 }
 
 struct Spoke {
@@ -132,13 +166,15 @@ impl Spoke {
                         _ => None,
                     };
                     let once = asked["operationId"] == "work.once";
-                    if let Some(effect) = effect {
+                    let silent = world.silent_at == Some(world.asked);
+                    let idle = silent && world.idle;
+                    if let Some(effect) = effect.filter(|_| !idle) {
                         let count = world.effects.entry(effect).or_default();
                         // Who is idempotent does nothing the second time.
                         *count = if once { 1 } else { *count + 1 };
                     }
                     world.asked += 1;
-                    world.silent_at == Some(world.asked - 1)
+                    silent
                 };
                 if silent {
                     let _gone = cut.send(());
@@ -190,25 +226,34 @@ async fn count(hub: &TestHub) -> usize {
 }
 
 /// Resumes, and looks that every effect happened once and the tree is whole, or that it is said why not.
-async fn resumes(hub: &TestHub, world: &Arc<Mutex<World>>, at: usize, cut_off: &Value) {
+async fn resumes(hub: &TestHub, world: &Arc<Mutex<World>>, moment: Moment, cut_off: &Value) {
+    let at = moment.answered();
     assert_ne!(cut_off["status"], "completed", "{cut_off}");
     world.lock().expect("whole").silent_at = None;
     let id = cut_off["requestId"].as_str().expect("an id");
-    let told = hub.post(&format!("/api/calls/{id}/replay"), json!({ "mode": "resume" })).await;
-    let effects = world.lock().expect("whole").effects.clone();
-    assert!(effects.values().all(|count| *count == 1), "at {at}: {effects:?}");
-    assert!(effects.keys().all(|key| key != "null"), "at {at}: {effects:?}");
-    if STEPS[at] == "b.work.loose" {
+    let replay = async |body: Value| hub.post(&format!("/api/calls/{id}/replay"), body).await;
+    let told = replay(json!({ "mode": "resume" })).await;
+    let effects = || world.lock().expect("whole").effects.clone();
+    assert!(effects().values().all(|count| *count == 1), "{moment:?}: {:?}", effects());
+    assert!(effects().keys().all(|key| key != "null"), "{moment:?}: {:?}", effects());
+    let mut most = 1;
+    let told = if moment.is_unsafe() {
         let problem = told.problem(409, "REPLAY_UNSAFE");
         assert_eq!(problem["details"]["operationId"], "b.work.loose", "{problem}");
-        let path = format!("/api/calls/{}", problem["details"]["requestId"].as_str().expect("id"));
+        let doubtful = problem["details"]["requestId"].as_str().expect("an id");
+        let path = format!("/api/calls/{doubtful}");
         assert_eq!(hub.get(&path).await.ok()["call"]["parentRequestId"], id);
-        return;
-    }
-    let told = told.ok();
-    assert_eq!(told["status"], "completed", "at {at}: {told}");
+        // Nobody repeats it unasked; who has looked whether its effect is there says so.
+        most = if matches!(moment, Moment::Done(_)) { 2 } else { 1 };
+        replay(json!({ "mode": "fork", "from": doubtful })).await.ok()
+    } else {
+        told.ok()
+    };
+    let effects = effects();
+    assert_eq!(effects.values().max(), Some(&most), "{moment:?}: {effects:?}");
+    assert_eq!(told["status"], "completed", "{moment:?}: {told}");
     assert_eq!((&told["answered"], &told["made"]), (&json!(at), &json!(5 - at)), "{told}");
-    assert_eq!(effects.len(), 3, "at {at}: {effects:?}");
+    assert_eq!(effects.len(), 3, "{moment:?}: {effects:?}");
     let steps: Vec<Value> = (0..5).map(|step| json!({ "did": step })).collect();
     assert_eq!(told["output"]["results"], json!(steps));
     let path = format!("/api/calls/{}/tree", told["requestId"].as_str().expect("an id"));
@@ -221,32 +266,38 @@ async fn resumes(hub: &TestHub, world: &Arc<Mutex<World>>, at: usize, cut_off: &
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repeating_effects() {
+/// A process dies at each of these moments, and another resumes what it was at.
+async fn processes_die(moments: impl IntoIterator<Item = Moment>) {
+    let moments: Vec<_> = moments.into_iter().collect();
     each_pair_with(lively, async |pair| {
         let (cut, mut told) = mpsc::unbounded_channel();
-        for at in 0..STEPS.len() {
-            let world = Arc::new(Mutex::new(World { silent_at: Some(at), ..World::default() }));
+        for &moment in &moments {
+            let world = moment.world();
             let a = Spoke::start(&pair.one, "a", &world, &cut).await;
             let b = Spoke::start(&pair.two, "b", &world, &cut).await;
             let mut dying = Process::beside(pair).await;
             let before = count(&pair.one).await;
-            let body = json!({ "steps": STEPS });
-            let ready = reqwest::Client::new();
+            let client = reqwest::Client::new();
             until("the process knows both spokes", PATIENCE, async || {
                 let ask = async |id: &str| {
-                    let request = ready.get(format!("{}/api/spokes/{id}", dying.url)).bearer_auth(ADMIN);
+                    let request = client.get(format!("{}/api/spokes/{id}", dying.url)).bearer_auth(ADMIN);
                     Answer::of(request).await.status == 200
                 };
                 ask("a").await && ask("b").await
             })
             .await;
-            let request =
-                ready.post(format!("{}/api/kit/workflow", dying.url)).bearer_auth(ADMIN).json(&body);
-            let call = tokio::spawn(request.send());
-            told.recv().await.expect("cut off");
+            let post = |path: &str, body: Value| {
+                client.post(format!("{}/api/kit/{path}", dying.url)).bearer_auth(ADMIN).json(&body)
+            };
+            if let Moment::Between(at) = moment {
+                Answer::of(post("hold", json!({ "at": at }))).await.ok();
+            }
+            let call = tokio::spawn(post("workflow", json!({ "steps": STEPS })).send());
+            if !matches!(moment, Moment::Between(_)) {
+                told.recv().await.expect("cut off");
+            }
             // What is not written yet when a process dies counts as cut off, too; here it is to be known how far it was.
-            written(&pair.one, before, at).await;
+            written(&pair.one, before, moment.answered()).await;
             dying.kill();
             let _lost = call.await.expect("ended");
             for (spoke, hub) in [("a", &pair.two), ("b", &pair.one)] {
@@ -254,7 +305,7 @@ async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repe
             }
             let cut_off = ended(&pair.one, before).await;
             assert_eq!(cut_off["error"]["details"]["reason"], "node_lost", "{cut_off}");
-            resumes(&pair.one, &world, at, &cut_off).await;
+            resumes(&pair.one, &world, moment, &cut_off).await;
             a.kill();
             b.kill();
             forgets(&pair.one, "b").await;
@@ -265,33 +316,62 @@ async fn a_workflow_whose_process_is_killed_at_any_point_is_resumed_without_repe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_whose_spoke_is_killed_at_any_point_is_resumed_without_repeating_effects() {
+async fn a_workflow_whose_process_is_killed_between_calls_is_resumed() {
+    processes_die((0..=STEPS.len()).map(Moment::Between)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_whose_process_is_killed_before_an_effect_is_resumed() {
+    processes_die((0..STEPS.len()).map(Moment::Asked)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_whose_process_is_killed_after_an_effect_is_resumed_without_repeating_it() {
+    processes_die((0..STEPS.len()).map(Moment::Done)).await;
+}
+
+/// The spoke that serves a step dies at each of these moments, and another comes in its place.
+async fn spokes_die(moments: impl IntoIterator<Item = Moment>) {
+    let moments: Vec<_> = moments.into_iter().collect();
     each_pair_with(lively, async |pair| {
         let (cut, mut told) = mpsc::unbounded_channel();
-        for (at, step) in STEPS.iter().enumerate() {
-            let world = Arc::new(Mutex::new(World { silent_at: Some(at), ..World::default() }));
+        for &moment in &moments {
+            let at = moment.answered();
+            let world = moment.world();
             let mut a = Spoke::start(&pair.one, "a", &world, &cut).await;
             let mut b = Spoke::start(&pair.two, "b", &world, &cut).await;
             knows(&pair.one, "b", 3).await;
             let before = count(&pair.one).await;
+            let between = matches!(moment, Moment::Between(_));
+            if between {
+                pair.one.post("/api/kit/hold", json!({ "at": at })).await.ok();
+            }
             let body = json!({ "steps": STEPS });
             let request = pair.one.request(reqwest::Method::POST, "/api/kit/workflow").json(&body);
             let call = tokio::spawn(Answer::of(request));
-            told.recv().await.expect("cut off");
-            if step.starts_with('a') {
-                a.kill();
-                call.await.expect("answered").problem(499, "ABORTED");
-                forgets(&pair.one, "a").await;
-                a = Spoke::start(&pair.one, "a", &world, &cut).await;
+            if between {
+                written(&pair.one, before, at).await;
             } else {
-                b.kill();
-                call.await.expect("answered").problem(499, "ABORTED");
-                forgets(&pair.one, "b").await;
-                b = Spoke::start(&pair.two, "b", &world, &cut).await;
-                knows(&pair.one, "b", 3).await;
+                told.recv().await.expect("cut off");
             }
+            let (spoke, id, home) = match STEPS[at].starts_with('a') {
+                true => (&mut a, "a", &pair.one),
+                false => (&mut b, "b", &pair.two),
+            };
+            let other = Spoke { task: tokio::spawn(async {}) };
+            std::mem::replace(spoke, other).kill();
+            if between {
+                forgets(&pair.one, id).await;
+                pair.one.post("/api/kit/hold", json!({ "at": -1 })).await.ok();
+                call.await.expect("answered").problem(404, "OPERATION_NOT_FOUND");
+            } else {
+                call.await.expect("answered").problem(499, "ABORTED");
+                forgets(&pair.one, id).await;
+            }
+            *spoke = Spoke::start(home, id, &world, &cut).await;
+            knows(&pair.one, id, 3).await;
             let cut_off = ended(&pair.one, before).await;
-            resumes(&pair.one, &world, at, &cut_off).await;
+            resumes(&pair.one, &world, moment, &cut_off).await;
             a.kill();
             b.kill();
             forgets(&pair.one, "b").await;
@@ -299,4 +379,19 @@ async fn a_workflow_whose_spoke_is_killed_at_any_point_is_resumed_without_repeat
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_whose_spoke_is_killed_between_calls_is_resumed() {
+    spokes_die((0..STEPS.len()).map(Moment::Between)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_whose_spoke_is_killed_before_an_effect_is_resumed() {
+    spokes_die((0..STEPS.len()).map(Moment::Asked)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_whose_spoke_is_killed_after_an_effect_is_resumed_without_repeating_it() {
+    spokes_die((0..STEPS.len()).map(Moment::Done)).await;
 }

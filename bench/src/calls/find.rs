@@ -91,6 +91,18 @@ fn filters(rows: u64) -> Vec<(&'static str, Filter)> {
                 ..filter()
             },
         ),
+        (
+            "failed, by a key",
+            Filter { status: Some(Status::Failed), identity: Some("key0".into()), ..filter() },
+        ),
+        (
+            "failed, of an operation",
+            Filter { status: Some(Status::Failed), operation: Some("work.rare".into()), ..filter() },
+        ),
+        (
+            "of an operation, by a key",
+            Filter { operation: Some("work.rare".into()), identity: Some("key7".into()), ..filter() },
+        ),
         ("in the middle", Filter { until: Some(moment(rows / 2)), ..filter() }),
         ("roots", Filter { roots: true, ..filter() }),
     ]

@@ -3,6 +3,7 @@
 mod access;
 mod bounds;
 mod collision;
+mod composed;
 mod duplicate;
 mod enumeration;
 mod error;
@@ -58,6 +59,7 @@ const MODEL_LINTS: &[ModelLint] = &[
     duplicate::check,
     access::check,
     collision::check,
+    composed::check,
     error::check,
     idempotent::check,
     input::check,

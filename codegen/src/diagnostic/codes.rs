@@ -73,6 +73,7 @@ codes! {
     EXAMPLE "OP0064" "An example does not satisfy the schemas.";
     SPOKE "OP0065" "A spoke operation cannot have this.";
     ACCESS "OP0066" "The access demands contradict each other.";
+    COMPOSED "OP0067" "Only a mutation of the hub can be composed.";
     TEMPLATE "OP0070" "A call template does not fit the operations.";
     TYPES "OP0090" "No Rust type can be made of the schema.";
 }

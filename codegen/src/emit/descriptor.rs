@@ -22,6 +22,7 @@ pub(super) fn print(model: &Model, op: &Operation, options: &Options) -> TokenSt
         description,
         since,
         idempotent,
+        composed,
         any_error,
         page,
         ..
@@ -65,6 +66,7 @@ pub(super) fn print(model: &Model, op: &Operation, options: &Options) -> TokenSt
             record: ::alkhub_core::spec::RecordMode::#record,
             timeout_ms: #timeout,
             idempotent: #idempotent,
+            composed: #composed,
             any_error: #any_error,
             page: #page,
             input_schema: #input,

@@ -150,6 +150,8 @@ pub struct Operation {
     pub timeout_ms: Option<u64>,
     /// Honours an idempotency key.
     pub idempotent: bool,
+    /// Whether a mutation has no effects but those of the calls that it makes.
+    pub composed: bool,
     /// Answers in pages; input and output have been expanded.
     pub page: bool,
     /// Answers with errors of other operations too.
@@ -203,6 +205,7 @@ pub(super) fn read(place: &Place, node: Node, report: &mut Report) -> Option<Ope
         record: node.text("record").and_then(Record::read).unwrap_or(Record::Full),
         timeout_ms: node.get("timeout").and_then(|timeout| timeout::read(timeout, report)),
         idempotent: node.get("idempotent").is_some(),
+        composed: node.get("composed").is_some_and(Node::is_true),
         page,
         any_error: errors.len() < declared,
         input,

@@ -226,6 +226,12 @@ impl Entry {
         self.kind() == Kind::Query || self.is_idempotent()
     }
 
+    /// A mutation of the hub's own that has no effects but those of the calls that it makes.
+    #[must_use]
+    pub fn is_composed(&self) -> bool {
+        matches!(&self.source, Source::Declared(own) if own.descriptor.composed)
+    }
+
     /// A mutation of the hub's own whose answers are kept by idempotency key.
     #[must_use]
     pub fn honours_key(&self) -> bool {

@@ -159,6 +159,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r#"{"additionalProperties":false,"properties":{"action":{"description":"Only this action, for example `key.create`.","maxLength":100,"minLength":1,"pattern":"^[a-z.]+$","type":"string"},"actor":{"description":"Only what this key did.","maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"since":{"description":"Not before this moment.","format":"date-time","type":"string"},"target":{"description":"Only what was done to this key.","maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"until":{"description":"Before this moment.","format":"date-time","type":"string"}},"type":"object"}"#,

@@ -126,6 +126,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r##"{"$defs":{"BudgetKind":{"enum":["key","project","session"],"type":"string"},"BudgetSubject":{"description":"Id of the key, project or session.","maxLength":128,"minLength":1,"pattern":"^[A-Za-z0-9._:-]+$","type":"string"}},"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"kind":{"$ref":"#/$defs/BudgetKind"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"subject":{"$ref":"#/$defs/BudgetSubject"}},"type":"object"}"##,

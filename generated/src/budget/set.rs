@@ -94,6 +94,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"BudgetKind":{"enum":["key","project","session"],"type":"string"},"BudgetPeriod":{"description":"Days and months are those of UTC.","enum":["total","day","month"],"type":"string"},"BudgetSubject":{"description":"Id of the key, project or session.","maxLength":128,"minLength":1,"pattern":"^[A-Za-z0-9._:-]+$","type":"string"}},"additionalProperties":false,"properties":{"kind":{"$ref":"#/$defs/BudgetKind"},"limitUsd":{"maximum":1000000000,"minimum":0,"type":"number"},"period":{"$ref":"#/$defs/BudgetPeriod"},"subject":{"$ref":"#/$defs/BudgetSubject"}},"required":["kind","subject","period","limitUsd"],"type":"object"}"##,

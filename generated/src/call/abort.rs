@@ -179,6 +179,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"RequestReference":{"description":"Id of a call, as `x-request-id` and envelopes tell it.","format":"uuid","maxLength":64,"type":"string"}},"additionalProperties":false,"properties":{"policy":{"default":"abort-dependents","description":"`continue-running` lets calls below it finish that run already; it ends when they have, and nothing new is begun.","enum":["abort-dependents","continue-running"],"type":"string"},"requestId":{"$ref":"#/$defs/RequestReference"}},"required":["requestId"],"type":"object"}"##,

@@ -105,6 +105,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"RequestReference":{"description":"Id of a call, as `x-request-id` and envelopes tell it.","format":"uuid","maxLength":64,"type":"string"}},"additionalProperties":false,"properties":{"requestId":{"$ref":"#/$defs/RequestReference"}},"required":["requestId"],"type":"object"}"##,

@@ -249,6 +249,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: Some(600000u64),
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"RequestReference":{"description":"Id of a call, as `x-request-id` and envelopes tell it.","format":"uuid","maxLength":64,"type":"string"}},"additionalProperties":false,"properties":{"from":{"description":"For `fork`: the call below it from which on all is made anew; the call itself where nothing is said.","format":"uuid","maxLength":64,"type":"string"},"input":{"description":"For `fork`: another input of the call `from`."},"mode":{"description":"`verify` has no effects but those of the handler itself.","enum":["verify","resume","fork"],"type":"string"},"requestId":{"$ref":"#/$defs/RequestReference"}},"required":["requestId","mode"],"type":"object"}"##,

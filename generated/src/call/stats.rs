@@ -127,6 +127,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"limit":{"default":10,"description":"Most operations of each list.","maximum":100,"minimum":1,"type":"integer"},"operationId":{"description":"Only calls of this operation.","maxLength":300,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"since":{"description":"Only calls that began not before this moment; an hour ago where absent.","format":"date-time","type":"string"}},"type":"object"}"#,

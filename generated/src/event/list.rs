@@ -196,6 +196,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r##"{"$defs":{"EventPattern":{"description":"A type of event, all below a name (`project.*`), or all (`*`).","maxLength":100,"minLength":1,"pattern":"^(\\*|[a-z][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*(\\.\\*)?)$","type":"string"},"EventReference":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_.:-]+$","type":"string"}},"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"id":{"description":"Only events about this.","maxLength":200,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"order":{"default":"oldest","description":"Which come first.","enum":["oldest","newest"],"type":"string"},"project":{"$ref":"#/$defs/EventReference"},"session":{"$ref":"#/$defs/EventReference"},"sinceSequence":{"description":"Only events after this number.","maximum":9007199254740991,"minimum":0,"type":"integer"},"types":{"description":"Only events of these types.","items":{"$ref":"#/$defs/EventPattern"},"maxItems":16,"type":"array"}},"type":"object"}"##,

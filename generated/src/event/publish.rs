@@ -121,6 +121,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"EventReference":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_.:-]+$","type":"string"}},"additionalProperties":false,"properties":{"id":{"description":"What it is about.","maxLength":200,"pattern":"^[^\\u0000]*$","type":"string"},"payload":{"description":"Any JSON; null without it."},"project":{"$ref":"#/$defs/EventReference"},"session":{"$ref":"#/$defs/EventReference"},"type":{"description":"Such as `custom.deployed`.","maxLength":100,"minLength":3,"pattern":"^[a-z][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)+$","type":"string"}},"required":["type"],"type":"object"}"##,

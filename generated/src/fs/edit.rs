@@ -153,6 +153,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"edits":{"items":{"additionalProperties":false,"properties":{"all":{"default":false,"description":"Replaces every occurrence.","type":"boolean"},"find":{"description":"The piece, letter by letter, with its line breaks.","maxLength":1048576,"minLength":1,"type":"string"},"replace":{"maxLength":1048576,"type":"string"}},"required":["find","replace"],"type":"object"},"maxItems":100,"minItems":1,"type":"array"},"path":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["path","edits"],"type":"object"}"#,

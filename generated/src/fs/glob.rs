@@ -154,6 +154,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"ignored":{"default":false,"type":"boolean"},"limit":{"default":1000,"maximum":10000,"minimum":1,"type":"integer"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"pattern":{"description":"`*` any letters but `/`, `**` any folders, `?` one letter, `[abc]`, `{a,b}`.","maxLength":1000,"minLength":1,"type":"string"}},"required":["pattern"],"type":"object"}"#,

@@ -189,6 +189,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"context":{"default":0,"description":"Lines to show before and after each.","maximum":20,"minimum":0,"type":"integer"},"glob":{"description":"Only files whose path fits, such as `**/*.rs`.","maxLength":1000,"minLength":1,"type":"string"},"ignoreCase":{"default":false,"type":"boolean"},"ignored":{"default":false,"type":"boolean"},"limit":{"default":200,"maximum":5000,"minimum":1,"type":"integer"},"literal":{"default":false,"description":"The pattern is plain text.","type":"boolean"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"pattern":{"description":"A regular expression without look-around and back-references, for one line.","maxLength":1000,"minLength":1,"type":"string"}},"required":["pattern"],"type":"object"}"#,

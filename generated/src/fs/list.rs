@@ -159,6 +159,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"depth":{"default":1,"maximum":64,"minimum":1,"type":"integer"},"ignored":{"default":true,"description":"Also what `.gitignore` leaves out. The folder `.git` is never entered.","type":"boolean"},"limit":{"default":1000,"maximum":10000,"minimum":1,"type":"integer"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"type":"object"}"#,

@@ -221,6 +221,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"encoding":{"default":"utf8","enum":["utf8","base64"],"type":"string"},"limit":{"default":1048576,"description":"Most bytes to read.","maximum":2097152,"minimum":1,"type":"integer"},"offset":{"default":0,"description":"First byte to read.","maximum":9007199254740991,"minimum":0,"type":"integer"},"path":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["path"],"type":"object"}"#,

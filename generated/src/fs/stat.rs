@@ -115,6 +115,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"path":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["path"],"type":"object"}"#,

@@ -237,6 +237,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"content":{"maxLength":4194304,"type":"string"},"createParents":{"default":false,"description":"Makes missing folders.","type":"boolean"},"encoding":{"default":"utf8","enum":["utf8","base64"],"type":"string"},"ifSha256":{"description":"Writes only if the present content has this hash.","pattern":"^[0-9a-f]{64}$","type":"string"},"mode":{"default":"overwrite","description":"`create` fails where the file exists.","enum":["create","overwrite","append"],"type":"string"},"path":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["path","content"],"type":"object"}"#,

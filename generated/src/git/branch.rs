@@ -157,6 +157,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"checkout":{"description":"Name of a branch to check out.","maxLength":200,"minLength":1,"type":"string"},"create":{"description":"Name of a branch to make.","maxLength":200,"minLength":1,"type":"string"},"from":{"description":"Where it begins; HEAD if absent.","maxLength":300,"minLength":1,"type":"string"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"type":"object"}"#,

@@ -148,6 +148,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"all":{"default":false,"type":"boolean"},"authorEmail":{"maxLength":200,"minLength":1,"pattern":"^[^\\u0000\\n<>]*$","type":"string"},"authorName":{"maxLength":200,"minLength":1,"pattern":"^[^\\u0000\\n<>]*$","type":"string"},"files":{"description":"Relative to `path`.","items":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"maxItems":1000,"type":"array"},"message":{"maxLength":100000,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["message"],"type":"object"}"#,

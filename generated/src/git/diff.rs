@@ -171,6 +171,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"context":{"default":3,"maximum":100,"minimum":0,"type":"integer"},"files":{"description":"Only these, relative to `path`.","items":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"maxItems":1000,"type":"array"},"from":{"description":"A commit, branch or tag.","maxLength":300,"minLength":1,"type":"string"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"staged":{"default":false,"description":"What the next commit will have.","type":"boolean"},"to":{"description":"Another one; needs `from`.","maxLength":300,"minLength":1,"type":"string"}},"type":"object"}"#,

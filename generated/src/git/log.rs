@@ -189,6 +189,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"files":{"description":"Only commits that changed these.","items":{"description":"Relative to the root of the spoke; `/` separates.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"maxItems":1000,"type":"array"},"from":{"default":"HEAD","description":"A commit, branch or tag.","maxLength":300,"minLength":1,"type":"string"},"limit":{"default":50,"maximum":1000,"minimum":1,"type":"integer"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"skip":{"default":0,"maximum":1000000,"minimum":0,"type":"integer"}},"type":"object"}"#,

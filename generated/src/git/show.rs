@@ -155,6 +155,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"commit":{"default":"HEAD","description":"A commit, branch or tag.","maxLength":300,"minLength":1,"type":"string"},"file":{"description":"From the top of the repository; shows this file instead of the commit.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000:]*$","type":"string"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"type":"object"}"#,

@@ -111,6 +111,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"limit":{"default":20,"description":"How many sets at the most.","maximum":100,"minimum":1,"type":"integer"}},"type":"object"}"#,

@@ -157,6 +157,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r#"{"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"role":{"description":"With `type`: only those that take it, or only those that give it.","enum":["takes","gives"],"type":"string"},"type":{"description":"Only operations with this type or format, such as `Project` or `uri`.","maxLength":200,"minLength":1,"type":"string"}},"type":"object"}"#,

@@ -95,6 +95,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"GraphPlace":{"description":"An operation's id, or the name of a type or format such as `Project` or `uri`.","maxLength":200,"minLength":1,"type":"string"}},"additionalProperties":false,"properties":{"from":{"$ref":"#/$defs/GraphPlace"},"to":{"$ref":"#/$defs/GraphPlace"}},"required":["from","to"],"type":"object"}"##,

@@ -111,6 +111,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r##"{"$defs":{"GraphPlace":{"description":"An operation's id, or the name of a type or format such as `Project` or `uri`.","maxLength":200,"minLength":1,"type":"string"}},"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"from":{"$ref":"#/$defs/GraphPlace"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"}},"required":["from"],"type":"object"}"##,

@@ -122,6 +122,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: true,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"calls":{"items":{"additionalProperties":false,"properties":{"idempotencyKey":{"description":"As the header `Idempotency-Key`, for this call.","maxLength":255,"minLength":1,"pattern":"^[!-~]+$","type":"string"},"input":{"description":"Input of the operation; an empty object where absent."},"operationId":{"maxLength":300,"minLength":1,"type":"string"}},"required":["operationId"],"type":"object"},"maxItems":100,"minItems":1,"type":"array"}},"required":["calls"],"type":"object"}"#,

@@ -91,6 +91,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: true,
     any_error: true,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"input":{"description":"Input of the operation; an empty object where absent."},"operationId":{"maxLength":300,"minLength":1,"type":"string"}},"required":["operationId"],"type":"object"}"#,

@@ -96,6 +96,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":true,"properties":{"load":{"description":"Calls that run, or another measure of how busy it is; the least busy spoke is asked first.","maximum":1000000,"minimum":0,"type":"number"},"status":{"description":"A word or sentence, shown in lists of spokes.","maxLength":200,"type":"string"}},"type":"object"}"#,

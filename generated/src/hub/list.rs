@@ -169,6 +169,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r#"{"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"namespace":{"description":"Only operations of this namespace.","maxLength":100,"minLength":1,"type":"string"},"spoke":{"description":"Only operations of this spoke.","maxLength":64,"minLength":1,"type":"string"},"tag":{"description":"Only operations with this tag.","maxLength":100,"minLength":1,"type":"string"},"type":{"description":"Only operations of this type.","enum":["query","mutation","subscription"],"type":"string"}},"type":"object"}"#,

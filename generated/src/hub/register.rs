@@ -151,6 +151,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":true,"properties":{"identity":{"description":"Who the spoke says it is. For information; what counts is the key of the connection."},"metadata":{"description":"Free data, shown in lists of spokes.","type":"object"},"operations":{"items":{"description":"An OperationSpec: namespace, name, version, type, description, inputSchema, outputSchema, accessControl, and optionally title, tags, errorSchemas."},"maxItems":10000,"type":"array"},"spokeId":{"description":"Prefix of the operations, `<spokeId>.<namespace>.<name>`. Without it the hub makes one up.","maxLength":64,"minLength":1,"pattern":"^[a-z0-9][a-z0-9_-]*$","type":"string"},"spokeType":{"description":"What kind of machine it is: `dev`, `client`, `compute` or another word.","maxLength":100,"minLength":1,"type":"string"}},"required":["spokeType"],"type":"object"}"#,

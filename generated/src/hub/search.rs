@@ -105,6 +105,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::None,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"limit":{"default":10,"description":"How many results at the most.","maximum":100,"minimum":1,"type":"integer"},"query":{"description":"What the operation should do.","maxLength":500,"minLength":1,"type":"string"}},"required":["query"],"type":"object"}"#,

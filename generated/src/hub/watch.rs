@@ -126,6 +126,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"count":{"description":"Ends after so many items; without it the stream goes on.","maximum":1000000,"minimum":1,"type":"integer"},"intervalMs":{"default":5000,"description":"Milliseconds between items.","maximum":3600000,"minimum":100,"type":"integer"}},"type":"object"}"#,

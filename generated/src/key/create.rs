@@ -110,6 +110,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"Resources":{"additionalProperties":{"items":{"maxLength":100,"minLength":1,"type":"string"},"maxItems":20,"type":"array"},"description":"Actions on resources: keys are `type:id`, values the allowed actions.","maxProperties":100,"type":"object"},"Scopes":{"items":{"maxLength":100,"minLength":1,"pattern":"^[a-z][a-z0-9_.-]*(:[a-z0-9_.-]+)*$","type":"string"},"maxItems":100,"type":"array","uniqueItems":true}},"additionalProperties":false,"properties":{"expiresAt":{"description":"From this moment on the key is refused. Without it the key does not expire.","format":"date-time","type":"string"},"name":{"description":"What the key is for.","maxLength":200,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"resources":{"$ref":"#/$defs/Resources"},"scopes":{"$ref":"#/$defs/Scopes","description":"What it may do, for example `project:read`. `admin` stands for everything."}},"required":["name"],"type":"object"}"##,

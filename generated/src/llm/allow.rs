@@ -97,6 +97,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"Policy":{"additionalProperties":false,"description":"What a key may use of models. What is absent is not bounded.","properties":{"cacheSeconds":{"description":"How long answers to requests with temperature 0 are given again.","maximum":86400,"minimum":0,"type":"integer"},"models":{"description":"Names that it may ask for; `*` stands for any characters. Without it, all.","items":{"maxLength":265,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"maxItems":200,"type":"array"},"project":{"description":"Project that its requests are counted to, whatever they say.","maxLength":128,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"record":{"description":"Whether prompts and answers are kept.","type":"boolean"},"requests":{"$ref":"#/$defs/Quota"},"tokens":{"$ref":"#/$defs/Quota"}},"type":"object"},"Quota":{"additionalProperties":false,"description":"So many in such a time.","properties":{"count":{"maximum":10000000000,"minimum":1,"type":"integer"},"seconds":{"maximum":86400,"minimum":1,"type":"integer"}},"required":["count","seconds"],"type":"object"}},"additionalProperties":false,"properties":{"keyId":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"policy":{"$ref":"#/$defs/Policy"}},"required":["keyId","policy"],"type":"object"}"##,

@@ -164,6 +164,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: Some(900000u64),
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":true,"properties":{"messages":{"items":{"type":"object"},"maxItems":10000,"type":"array"},"model":{"description":"A name, or `provider/model`; model.list tells which.","maxLength":256,"minLength":1,"type":"string"},"stream":{"const":false,"type":"boolean"}},"required":["model","messages"],"type":"object"}"#,

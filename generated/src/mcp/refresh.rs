@@ -99,6 +99,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: Some(40000u64),
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"ServiceName":{"description":"The namespace of its operations; lower-case letters, digits, hyphens and underscores.","pattern":"^[a-z][a-z0-9_-]{0,62}$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/ServiceName"}},"required":["name"],"type":"object"}"##,

@@ -101,6 +101,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"ModelName":{"description":"A name without a slash, which stands for models of providers.","maxLength":128,"minLength":1,"pattern":"^[A-Za-z0-9][A-Za-z0-9._:-]*$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/ModelName"}},"required":["name"],"type":"object"}"##,

@@ -99,6 +99,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"ModelName":{"description":"A name without a slash, which stands for models of providers.","maxLength":128,"minLength":1,"pattern":"^[A-Za-z0-9][A-Za-z0-9._:-]*$","type":"string"},"Target":{"additionalProperties":false,"properties":{"model":{"description":"`provider/model`.","maxLength":265,"minLength":3,"pattern":"^[a-z0-9][a-z0-9_-]*/[^\\u0000]+$","type":"string"},"order":{"description":"Targets of a higher order are asked after those of a lower one have failed; 0 unless given.","maximum":100,"minimum":0,"type":"integer"},"timeoutSeconds":{"description":"Longest wait for the first token of a stream, or for a whole answer.","maximum":3600,"minimum":1,"type":"integer"},"weight":{"description":"Share of the requests among targets of the same order; 1 unless given.","maximum":1000,"minimum":1,"type":"integer"}},"required":["model"],"type":"object"},"Targets":{"items":{"$ref":"#/$defs/Target"},"maxItems":20,"minItems":1,"type":"array"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/ModelName"},"targets":{"$ref":"#/$defs/Targets"}},"required":["name","targets"],"type":"object"}"##,

@@ -99,6 +99,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"ApiName":{"description":"The namespace of its operations; lower-case letters, digits, hyphens and underscores.","pattern":"^[a-z][a-z0-9_-]{0,62}$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/ApiName"}},"required":["name"],"type":"object"}"##,

@@ -102,6 +102,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: Some(30000u64),
     idempotent: true,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"description":{"maxLength":4000,"pattern":"^[^\\u0000]*$","type":"string"},"name":{"description":"Shown in lists; unique.","maxLength":200,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"repository":{"description":"Where the repository is.","format":"uri","maxLength":2000,"type":"string"}},"required":["name","repository"],"type":"object"}"#,

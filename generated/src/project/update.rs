@@ -129,6 +129,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: true,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"description":{"maxLength":4000,"pattern":"^[^\\u0000]*$","type":"string"},"name":{"maxLength":200,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"projectId":{"maxLength":64,"minLength":1,"pattern":"^[A-Za-z0-9_-]+$","type":"string"},"repository":{"format":"uri","maxLength":2000,"type":"string"}},"required":["projectId"],"type":"object"}"#,

@@ -97,6 +97,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"ProviderName":{"description":"First part of the names of its models.","maxLength":64,"minLength":1,"pattern":"^[a-z0-9][a-z0-9_-]*$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/ProviderName"}},"required":["name"],"type":"object"}"##,

@@ -199,6 +199,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"command":{"description":"For `/bin/sh -c`.","maxLength":131072,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"cwd":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"env":{"additionalProperties":{"maxLength":32768,"pattern":"^[^\\u0000]*$","type":"string"},"description":"Variables beside the few that are passed on.","maxProperties":200,"type":"object"},"stdin":{"description":"What the command reads; without it, nothing.","maxLength":1048576,"type":"string"},"timeoutMs":{"default":600000,"maximum":86400000,"minimum":1,"type":"integer"}},"required":["command"],"type":"object"}"#,

@@ -101,6 +101,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r##"{"$defs":{"TemplateName":{"description":"Small letters, digits and dashes.","maxLength":64,"minLength":1,"pattern":"^[a-z][a-z0-9-]*$","type":"string"}},"additionalProperties":false,"properties":{"name":{"$ref":"#/$defs/TemplateName"}},"required":["name"],"type":"object"}"##,

@@ -142,6 +142,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: true,
     input_schema: r#"{"additionalProperties":false,"properties":{"cursor":{"description":"The `nextCursor` of the page before; absent for the first page.","maxLength":512,"type":"string"},"keyId":{"maxLength":64,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"limit":{"default":50,"description":"How many items at the most.","maximum":200,"minimum":1,"type":"integer"},"model":{"description":"As it was asked for.","maxLength":256,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"project":{"maxLength":128,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"session":{"maxLength":128,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"since":{"format":"date-time","type":"string"},"until":{"format":"date-time","type":"string"}},"type":"object"}"#,

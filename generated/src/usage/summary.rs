@@ -174,6 +174,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"by":{"enum":["key","project","session","model","day"],"type":"string"},"keyId":{"maxLength":64,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"model":{"description":"As it was asked for.","maxLength":256,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"project":{"maxLength":128,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"session":{"maxLength":128,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"},"since":{"format":"date-time","type":"string"},"until":{"format":"date-time","type":"string"}},"required":["by"],"type":"object"}"#,

@@ -195,6 +195,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: Some(60000u64),
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"maxTokens":{"default":8000,"description":"About the size of a part, at four bytes a token.","maximum":100000,"minimum":100,"type":"integer"},"mode":{"default":"article","description":"`article` is the main part of a page, `full` all of it, both as Markdown; `raw` is the text as the server sent it.","enum":["article","full","raw"],"type":"string"},"startIndex":{"default":0,"description":"Where the part begins.","maximum":9007199254740991,"minimum":0,"type":"integer"},"url":{"description":"`http` or `https`.","maxLength":4000,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["url"],"type":"object"}"#,

@@ -211,6 +211,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Metadata,
     timeout_ms: Some(30000u64),
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"count":{"default":10,"maximum":20,"minimum":1,"type":"integer"},"freshness":{"description":"No older than this.","enum":["day","week","month","year"],"type":"string"},"language":{"description":"Two letters, such as `en`.","pattern":"^[a-z]{2}$","type":"string"},"page":{"default":1,"maximum":10,"minimum":1,"type":"integer"},"query":{"maxLength":400,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["query"],"type":"object"}"#,

@@ -135,6 +135,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     record: ::alkhub_core::spec::RecordMode::Full,
     timeout_ms: None,
     idempotent: false,
+    composed: false,
     any_error: false,
     page: false,
     input_schema: r#"{"additionalProperties":false,"properties":{"base":{"description":"Where a new branch begins; HEAD if absent.","maxLength":300,"minLength":1,"type":"string"},"branch":{"description":"Small letters, digits, `.`, `/` and `-`; spaces and underscores become hyphens.","maxLength":200,"minLength":1,"type":"string"},"path":{"default":".","description":"Relative to the root of the spoke.","maxLength":4096,"minLength":1,"pattern":"^[^\\u0000]*$","type":"string"}},"required":["branch"],"type":"object"}"#,

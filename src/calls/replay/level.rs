@@ -22,9 +22,6 @@ use uuid::Uuid;
 use super::{Divergence, Mode, impossible, kept, lacking, node::Node, side};
 use crate::storage::calls::{Body, Row, Status, id};
 
-/// Mutations that are not recorded and do nothing but make calls.
-const WRAPPERS: [&str; 2] = ["hub.call", "hub.batch"];
-
 /// Why a replay went no further.
 pub(super) enum Stop {
     /// The record ends here.
@@ -230,7 +227,7 @@ impl Level {
             }
             return self.shared.halt(Stop::End);
         }
-        let composed = entry.is_own() && !child.children.is_empty();
+        let composed = entry.is_own() && (!child.children.is_empty() || entry.is_composed());
         if entry.kind() != Kind::Mutation || entry.is_idempotent() || composed {
             return self.again(child, entry);
         }
@@ -287,7 +284,7 @@ impl Script for Level {
             return Told::Run { repeats: None, script: None, input: None };
         }
         if entry.record() == RecordMode::None {
-            if entry.kind() == Kind::Mutation && !WRAPPERS.contains(&entry.id()) {
+            if entry.kind() == Kind::Mutation && !entry.is_composed() {
                 let why = format!("calls {}, of which nothing is recorded.", entry.id());
                 return shared.halt(Stop::Error(impossible(&self.node.row, "notRecorded", &why)));
             }

@@ -137,7 +137,7 @@ fn suited(top: &Node, entry: &Entry, mode: Mode, from: Option<Uuid>) -> Result<V
     }
     let composed = !top.children.is_empty();
     let anew = mode == Mode::Fork && from.is_none_or(|from| from == id(&row.id));
-    let cut_off = mode == Mode::Resume && row.kind == "query";
+    let cut_off = mode == Mode::Resume && (row.kind == "query" || entry.is_composed());
     if !composed && !anew && !cut_off {
         let why = "made no calls that are recorded: there is nothing to answer from the record, and its own effects would be repeated.";
         return Err(impossible(row, "notComposed", why));

@@ -11,9 +11,10 @@ use std::{
 use alkhub_core::{Call, CallError, Handle, ItemStream, Subscribe};
 use futures::{StreamExt, stream};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::api::kit::{
-    count, echo, fail, ingest, live, nest, pick, shapes, slow, spend, turn, whoami, workflow,
+    count, echo, fail, hold, ingest, live, nest, pick, shapes, slow, spend, turn, whoami, workflow,
 };
 
 /// Serves the kit's operations, and counts which of its handlers are alive.
@@ -24,12 +25,21 @@ pub struct Kit {
     spent: AtomicI64,
     /// The step at which workflows do something else than they did; below 0 none.
     turn: AtomicI64,
+    /// The step before which workflows wait; below 0 none.
+    hold: watch::Sender<i64>,
 }
 
 impl Default for Kit {
     fn default() -> Self {
         let [slow, counts, spending] = std::array::from_fn(|_| Arc::new(AtomicI64::new(0)));
-        Self { slow, counts, spending, spent: AtomicI64::new(0), turn: AtomicI64::new(-1) }
+        Self {
+            slow,
+            counts,
+            spending,
+            spent: AtomicI64::new(0),
+            turn: AtomicI64::new(-1),
+            hold: watch::Sender::new(-1),
+        }
     }
 }
 
@@ -163,10 +173,27 @@ impl Handle<workflow::Workflow> for Kit {
             if self.turn.load(Ordering::SeqCst) == number {
                 asked["changed"] = true.into();
             }
+            self.held(number).await;
             last = cx.call_dynamic(&step, asked).await?.typed()?;
             results.push(last.clone());
         }
+        self.held(i64::try_from(results.len()).unwrap_or(-1)).await;
         Ok(workflow::Output { results })
+    }
+}
+
+impl Kit {
+    /// Waits as long as the workflow is held before this step.
+    async fn held(&self, number: i64) {
+        let mut hold = self.hold.subscribe();
+        let _gone = hold.wait_for(|at| *at != number).await;
+    }
+}
+
+impl Handle<hold::Hold> for Kit {
+    async fn handle(&self, _cx: &Call, input: hold::Input) -> Result<hold::Output, hold::Error> {
+        self.hold.send_replace(input.at);
+        Ok(hold::Output {})
     }
 }
 
