@@ -179,8 +179,7 @@ impl Meter {
             return;
         }
         let mark = |name, value: &str| telemetry::mark(&self.span, name, value.to_owned());
-        let operation = if record.operation == "llm.embed" { "embeddings" } else { "chat" };
-        mark("gen_ai.operation.name", operation);
+        mark("gen_ai.operation.name", conventional_operation(record));
         mark("gen_ai.request.model", &record.requested);
         if let Some((asked, _)) = &self.asked {
             mark("gen_ai.provider.name", asked.provider.conventional_name());
@@ -227,8 +226,10 @@ impl Meter {
         tracing::info!(
             target: "alkhub::llm",
             request_id = record.id,
-            gen_ai.operation.name = record.operation,
-            gen_ai.provider.name = provider,
+            operation = record.operation,
+            provider,
+            gen_ai.operation.name = conventional_operation(record),
+            gen_ai.provider.name = self.asked.as_ref().map(|(asked, _)| asked.provider.conventional_name()),
             gen_ai.request.model = record.requested,
             gen_ai.response.model = record.model,
             gen_ai.usage.input_tokens = record.input_tokens,
@@ -238,6 +239,11 @@ impl Meter {
             "asked a model"
         );
     }
+}
+
+/// What OpenTelemetry's conventions call an operation.
+fn conventional_operation(record: &Record) -> &'static str {
+    if record.operation == "llm.embed" { "embeddings" } else { "chat" }
 }
 
 /// As long as a column may be, and without the zero bytes that Postgres does not take.

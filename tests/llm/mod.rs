@@ -1,5 +1,6 @@
 //! The proxy to language models, against a provider that does as it is told.
 
+mod exporting;
 mod failing;
 mod killed;
 mod money;

@@ -264,3 +264,41 @@ async fn what_a_budget_pays_for_has_an_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn usage_goes_when_it_is_old_and_budgets_keep_what_was_spent() {
+    for backend in Backend::all().await {
+        let backend = Arc::new(backend);
+        let upstream = Upstream::start().await;
+        let mut hub = TestHub::start(backend.clone(), settings).await;
+        providers(&hub, &upstream).await;
+        let (key, id) = caller(&hub).await;
+        let budget = json!({ "period": "total", "limitUsd": 1 });
+        Answer::of(put(&hub, &format!("/api/budgets/key/{id}"), &budget)).await.ok();
+        for _ in 0..3 {
+            hub.post_as(&key, "/v1/chat/completions", chat("open/gpt-4o-mini")).await.ok();
+        }
+        let newest = usage(&hub, 3).await[0]["requestId"].clone();
+        hub.stop().await;
+        // Two of them are 399 and 401 days old.
+        let day = 24 * 60 * 60 * 1000_i64;
+        for (place, days) in [(0, 399), (1, 401)] {
+            let others =
+                format!("SELECT id FROM llm_usage WHERE id <> {newest} ORDER BY id LIMIT 1 OFFSET {place}");
+            let update = format!("UPDATE llm_usage SET at = at - {} WHERE id = ({others})", days * day);
+            backend.execute(&update.replace('"', "'")).await;
+        }
+        let mut hub = TestHub::start(backend.clone(), settings).await;
+        until("the oldest is gone", PATIENCE, async || {
+            backend.count("SELECT COUNT(*) AS count FROM llm_usage").await == 2
+        })
+        .await;
+        let budgets = hub.get("/api/budgets").await.ok();
+        let spent = budgets["items"][0]["spentUsd"].as_f64().expect("a number");
+        assert!(
+            (spent - f64::from(i32::try_from(3 * COST).expect("small")) / 1e9).abs() < 1e-12,
+            "{budgets}"
+        );
+        hub.stop().await;
+    }
+}

@@ -26,12 +26,18 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(backend: &Backend) -> Self {
+        Self::start_with(backend, &[])
+    }
+
+    /// With more variables.
+    pub(super) fn start_with(backend: &Backend, more: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_alkhub"));
         command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(backend.data()).env_clear();
         command.env("ALKHUB_DATABASE_URL", backend.url()).env("ALKHUB_DATA", backend.data());
         command.env("ALKHUB_BOOTSTRAP_KEY", ADMIN).env("ALKHUB_LOG", "trace");
         command.env("ALKHUB_DATABASE__ACQUIRE_TIMEOUT", "30s").env("ALKHUB_MASTER_KEY", "a master key");
         command.env("ALKHUB_OUTBOUND__ALLOW", "127.0.0.0/8");
+        command.envs(more.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the hub starts");
         let log = Arc::new(Mutex::new(String::new()));
