@@ -46,16 +46,26 @@ impl Limits {
         Self { full_at: Mutex::default(), shared }
     }
 
-    /// Takes a request and its tokens.
+    /// Takes a request and its tokens, both or none.
     pub(super) async fn take(&self, key: &str, policy: &Policy, tokens: u64) -> Result<Taken, CallError> {
-        if let Some(quota) = policy.requests {
-            self.one(key, What::Requests, quota, 1).await?;
-        }
+        let request = match policy.requests {
+            Some(quota) => Some((quota, self.one(key, What::Requests, quota, 1).await?)),
+            None => None,
+        };
         let Some(quota) = policy.tokens else { return Ok(Taken::default()) };
         // More than all would never be let in.
         let tokens = tokens.min(quota.count);
-        let shared = self.one(key, What::Tokens, quota, tokens).await?;
-        Ok(Taken { tokens, shared })
+        match self.one(key, What::Tokens, quota, tokens).await {
+            Ok(shared) => Ok(Taken { tokens, shared }),
+            Err(refused) => {
+                if let Some((quota, shared)) = request
+                    && let Some(elsewhere) = self.shift(key, What::Requests, quota, shared, -1.0)
+                {
+                    elsewhere.await;
+                }
+                Err(refused)
+            }
+        }
     }
 
     /// Corrects the estimate of a request's tokens; what is to be done where others count too.
@@ -66,15 +76,26 @@ impl Limits {
         taken: Taken,
         used: u64,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let quota = policy.tokens?;
         let more = used as f64 - taken.tokens as f64;
-        if !taken.shared {
-            if let Some(full_at) = self.full_at.lock().get_mut(&(key.to_owned(), What::Tokens)) {
+        self.shift(key, What::Tokens, policy.tokens?, taken.shared, more)
+    }
+
+    /// Takes so many more, or gives them back where they are negative; what is to be done where others count too.
+    fn shift(
+        &self,
+        key: &str,
+        what: What,
+        quota: Quota,
+        shared: bool,
+        more: f64,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        if !shared {
+            if let Some(full_at) = self.full_at.lock().get_mut(&(key.to_owned(), what)) {
                 *full_at += more * step(quota);
             }
             return None;
         }
-        let (shared, bucket) = (self.shared.clone()?, name(key, What::Tokens, quota));
+        let (shared, bucket) = (self.shared.clone()?, name(key, what, quota));
         let by = (more * step(quota) * 1e6).clamp(-9e15, 9e15) as i64;
         Some(async move { shared.shift(&bucket, by, room(quota)).await })
     }
@@ -149,10 +170,15 @@ mod tests {
         let quota = |count| Some(Quota { count, seconds: 3600 });
         let policy = Policy { requests: quota(3), tokens: quota(100), ..Policy::default() };
         let taken = limits.take("a", &policy, 60).await.expect("the first");
-        assert!(limits.take("a", &policy, 60).await.is_err());
+        // What the tokens do not let in costs no request.
+        for _ in 0..5 {
+            let refused = limits.take("a", &policy, 60).await.err().expect("too many tokens");
+            assert!(refused.message.contains("tokens"), "{refused}");
+        }
         assert!(limits.take("b", &policy, 1000).await.is_ok());
         assert!(limits.correct("a", &policy, taken, 0).is_none());
         assert!(limits.take("a", &policy, 60).await.is_ok());
+        assert!(limits.take("a", &policy, 1).await.is_ok());
         let refused = limits.take("a", &policy, 1).await.err().expect("three are used up");
         assert_eq!(refused.code, codes::RATE_LIMITED);
         assert!(refused.retry_after.is_some());

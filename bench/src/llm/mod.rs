@@ -4,6 +4,7 @@ mod memory;
 mod pace;
 mod upstream;
 mod ways;
+mod whole;
 mod work;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -108,9 +109,9 @@ fn latency(wanted: &Wanted<'_>, ways: &Ways) -> End {
 /// As fast as they are answered.
 fn throughput(wanted: &Wanted<'_>, ways: &Ways) -> End {
     println!(
-        "| work | way | requests/s | spread | p50 ms | p99 ms | rate / direct | rate / nginx | rate / litellm |"
+        "| work | way | words, in events | requests/s | spread | p50 ms | p99 ms | rate / direct | rate / nginx | rate / litellm |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut kinds = vec![Way::Direct, Way::Nginx, Way::Hub];
     if wanted.litellm.is_some() {
         kinds.push(Way::LiteLlm);
@@ -132,8 +133,9 @@ fn throughput(wanted: &Wanted<'_>, ways: &Ways) -> End {
             let own = summary(&loads[way.name()]);
             let ratio =
                 |way: Way| base(way).map_or_else(|| "-".to_owned(), |base| format!("{:.2}", own.rate / base));
+            let (words, events) = whole::run(&ways.target(*way)?, work)?;
             println!(
-                "| {} | {} | {:.0} | {:.0} to {:.0} | {:.3} | {:.3} | {} | {} | {} |",
+                "| {} | {} | {words}, {events} | {:.0} | {:.0} to {:.0} | {:.3} | {:.3} | {} | {} | {} |",
                 work.name(),
                 way.name(),
                 own.rate,
