@@ -2056,7 +2056,7 @@ export interface HubOperations {
     output: Template;
     errors: "TEMPLATE_NOT_FOUND";
   };
-  /** Lists the caller's templates and shared ones, by name. */
+  /** Lists the templates that every hub has, the caller's own and shared ones, by name. */
   "template.list": {
     type: "query";
     input: {

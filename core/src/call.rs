@@ -102,6 +102,8 @@ pub struct Repeat {
     pub seed: Uuid,
     /// When that one began, in milliseconds since the Unix epoch.
     pub began_ms: u64,
+    /// Digest of the idempotency key that it was called under, where that is known.
+    pub key: Option<[u8; 32]>,
 }
 
 /// What a handler knows of the call that it serves. Cheap to clone.
@@ -121,6 +123,7 @@ pub(crate) struct CallInner {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) transport: Transport,
+    pub(crate) surface: Transport,
     pub(crate) peer: Option<Peer>,
     pub(crate) origin: Option<IpAddr>,
     pub(crate) key: Option<IdempotencyKey>,
@@ -235,6 +238,12 @@ impl Call {
         self.inner.transport
     }
 
+    /// The surface by which that call came in which led to this one; its own where none did.
+    #[must_use]
+    pub fn surface(&self) -> Transport {
+        self.inner.surface
+    }
+
     /// The connection by which the call came in, or the call that led to it; `None` where it was not one of the
     /// call protocol.
     #[must_use]
@@ -289,6 +298,22 @@ impl Call {
     #[must_use]
     pub fn started_ms(&self) -> u64 {
         self.inner.started_ms
+    }
+
+    /// What keys of the calls that it makes are made of: the same in each repetition of the call, and in each call under
+    /// the same idempotency key.
+    #[must_use]
+    pub fn key_root(&self) -> [u8; 32] {
+        use sha2::{Digest, Sha256};
+        let seed = || Sha256::digest(self.inner.repeats.map_or(self.inner.id, |repeats| repeats.seed)).into();
+        self.key_digest().unwrap_or_else(seed)
+    }
+
+    /// Digest of the idempotency key that it was made under, or that the call was which it repeats.
+    #[must_use]
+    pub fn key_digest(&self) -> Option<[u8; 32]> {
+        let own = self.inner.key.as_ref().map(IdempotencyKey::digest);
+        own.or_else(|| self.inner.repeats.and_then(|repeats| repeats.key))
     }
 
     /// A random number that is the same in each repetition, and another at each asking. It follows from the id of the
@@ -423,6 +448,7 @@ impl Call {
             metadata: self.inner.metadata.clone(),
             trace: self.inner.trace.map(TraceContext::child),
             transport: Transport::Nested,
+            surface: Some(self.inner.surface),
             peer: self.inner.peer.clone(),
             origin: self.inner.origin,
             // A key names one intention of the caller; what an operation calls to serve it are others.

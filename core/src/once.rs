@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::CallError;
@@ -54,6 +55,12 @@ impl IdempotencyKey {
             }
         }
         Self::new(&key)
+    }
+
+    /// SHA-256 of its characters.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
     }
 
     /// Its characters.

@@ -274,3 +274,39 @@ fn inputs_and_places_that_there_are_not_are_faults() {
         ["/steps/0/input/id: there is nothing at `/uid`: there is free, id, owner, size, tags"]
     );
 }
+
+#[test]
+fn schemas_together_open_objects_tuples_and_defaults() {
+    let fits = |given: Value, taken: Value| fit(&close(&given, &given), &close(&taken, &taken));
+    let part = |name: &str| json!({ "type": "object", "required": [name], "properties": { name: { "type": "string" } } });
+    let both = json!({ "type": "object", "required": ["id", "name"] });
+    assert_eq!(fits(json!({ "allOf": [part("id"), part("name")] }), both.clone()), Fit::Yes);
+    assert!(matches!(fits(json!({ "allOf": [part("id"), part("nam")] }), both.clone()), Fit::No(_)));
+    // One that names nothing may have anything; one that names some is meant to have these.
+    assert_eq!(fits(json!({ "type": "object" }), both.clone()), Fit::Unknown);
+    assert_eq!(
+        fits(json!({ "type": "object", "additionalProperties": { "type": "string" } }), both.clone()),
+        Fit::Unknown
+    );
+    assert!(matches!(fits(part("id"), both), Fit::No(_)));
+    // What parts say against each other is not known.
+    let torn = json!({ "allOf": [{ "type": ["string", "null"] }, { "type": "string" }] });
+    assert_eq!(fits(torn, json!({ "type": "string" })), Fit::Unknown);
+    let tuple =
+        json!({ "type": "array", "prefixItems": [{ "type": "string" }], "items": { "type": "integer" } });
+    assert!(close(&tuple, &tuple).get("items").is_none());
+    let long = json!({ "enum": (0..3000).collect::<Vec<_>>() });
+    assert_eq!(close(&long, &long), Value::Bool(true));
+    let input = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });
+    let template = json!({ "steps": [{ "id": "a", "call": "a.b",
+        "input": { "n": { "$from": "input", "pointer": "/n", "default": "ten" } } }] });
+    let faults = check(&serde_json::from_value(template).expect("a template"), |_| {
+        Some(Schemas { input: input.clone(), output: json!(true), subscription: false })
+    });
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].pointer, "/steps/0/input/n/default");
+    let many: Vec<Value> = (0..5000).map(|_| json!({ "$from": "input" })).collect();
+    let template = json!({ "steps": [{ "id": "a", "call": "a.b" }], "output": many });
+    let faults = check(&serde_json::from_value(template).expect("a template"), |_| None);
+    assert!(faults[0].message.contains("4000 bindings"), "{faults:?}");
+}

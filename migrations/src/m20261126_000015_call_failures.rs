@@ -1,6 +1,7 @@
-//! Calls that were not completed, by who made them and by what was called: few among many.
+//! Calls that were not completed, by who made them and by what was called: few among many. And the idempotency key under
+//! which a call was made that is nothing but its calls, as a digest, so that one who resumes it makes the same of it.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, schema::binary_len_null};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -23,10 +24,13 @@ impl MigrationTrait for Migration {
         for (_, index) in INDEXES {
             manager.get_connection().execute_unprepared(index).await?;
         }
-        Ok(())
+        let column =
+            Table::alter().table("call_bodies").add_column(binary_len_null("key_digest", 32)).to_owned();
+        manager.alter_table(column).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.alter_table(Table::alter().table("call_bodies").drop_column("key_digest").to_owned()).await?;
         for (name, _) in INDEXES {
             manager.drop_index(Index::drop().name(name).table("calls").to_owned()).await?;
         }

@@ -109,6 +109,8 @@ pub(super) struct Record {
     transport: Transport,
     session: Option<String>,
     depends_on: Option<String>,
+    /// SHA-256 of the idempotency key, of what is nothing but its calls.
+    pub(super) key: Option<[u8; 32]>,
     trace_id: Option<u128>,
     origin: Option<Uuid>,
     mode: RecordMode,
@@ -128,9 +130,11 @@ impl Record {
             lineage: call.lineage().clone(),
             entry: call.entry().clone(),
             caller: call.caller().clone(),
-            transport: call.transport(),
+            // What a gateway calls is the first node, and came in where the gateway was called.
+            transport: if is_made(call) { call.transport() } else { call.surface() },
             session: session(call),
             depends_on: depends_on(call),
+            key: call.entry().is_composed().then(|| call.key_digest()).flatten(),
             trace_id: call.trace().map(|trace| trace.trace_id),
             origin: call.repeats().map(|repeats| repeats.of),
             mode: kept.mode,
@@ -263,10 +267,15 @@ fn session(call: &Call) -> Option<String> {
     (!text.is_empty() && !text.contains('\0')).then(|| short(text, SESSION_BYTES))
 }
 
+/// Whether another call of the graph made it.
+fn is_made(call: &Call) -> bool {
+    call.transport() == Transport::Nested && call.lineage().parent().is_some()
+}
+
 /// Ids of earlier calls, which cannot depend on this one: so the graph has no cycle. [`refused`] has looked at them.
 fn depends_on(call: &Call) -> Option<String> {
     // What a call inherits of its parent is no word of its own.
-    if call.transport() == Transport::Nested {
+    if is_made(call) {
         return None;
     }
     let ids = call.metadata().get(DEPENDS_ON)?.as_array()?;
@@ -285,7 +294,7 @@ pub(super) fn refused(call: &Call) -> Option<CallError> {
             format!("must be a list of at most {MOST_EDGES} ids of calls"),
         ));
     };
-    if call.transport() == Transport::Nested {
+    if is_made(call) {
         return None;
     }
     for (place, id) in ids.iter().enumerate() {

@@ -333,7 +333,8 @@ impl Writer<'_> {
             (None, _) => Body::None,
         };
         let ((input, input_state), (output, output_state)) = (input.pack(), output.pack());
-        Stored { id: key(record.id), input, output, input_state, output_state, enveloped: envelope.is_some() }
+        let (key_digest, enveloped) = (record.key.map(Vec::from), envelope.is_some());
+        Stored { id: key(record.id), input, output, input_state, output_state, enveloped, key_digest }
     }
 
     fn cutters(&mut self, entry: &Arc<Entry>) -> Arc<(Cutter, Cutter)> {

@@ -154,7 +154,7 @@ async fn tried(cx: &Call, name: &str, planned: Planned<'_>) -> Result<Value, Cal
     let mut attempt = 1;
     loop {
         let mut request = cx.child(input.clone())?;
-        if entry.honours_key() {
+        if entry.honours_key() || entry.is_composed() {
             request.key = Some(key(cx, name, &step.id, item)?);
         }
         if let Some(millis) = step.timeout_ms {
@@ -178,11 +178,10 @@ fn may_pass(error: &CallError) -> bool {
     matches!(&*error.code, codes::UNAVAILABLE | codes::RATE_LIMITED | codes::TIMEOUT)
 }
 
-/// The key of a step's call: of the caller's key where it gave one, so that a repeated run repeats no effect.
+/// The key of a step's call: of the caller's key where it gave one, so that neither a run under the same key nor a
+/// resumed one repeats an effect, nor one try after another.
 fn key(cx: &Call, name: &str, step: &str, item: usize) -> Result<IdempotencyKey, CallError> {
-    let root =
-        cx.idempotency_key().map_or_else(|| cx.request_id().to_string(), |key| key.as_str().to_owned());
-    let digest = Sha256::digest(json!([root, name, step, item]).to_string());
+    let digest = Sha256::digest(json!([cx.key_root(), name, step, item]).to_string());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     IdempotencyKey::new(&format!("template-{hex}"))
 }

@@ -54,13 +54,23 @@ pub(crate) fn declared(name: &str) -> Option<&'static TemplateSpec> {
     TEMPLATES.iter().find(|spec| spec.name == name)
 }
 
-/// The template of this name. One that was stored before the hub declared its name stays what it was for those who see it.
+/// The template of this name. One that was stored before the hub declared its name stays what it was for its owner; to
+/// all others, who know the declared one by that name, it would be somebody else's.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
 pub(crate) async fn find(database: &Database, cx: &Call, name: &str) -> Result<Option<Known>, CallError> {
-    let stored = templates::get(database, &viewer(cx), name).await?.map(Known::Stored);
-    Ok(stored.or_else(|| declared(name).map(Known::Declared)))
+    let stored = templates::get(database, &viewer(cx), name).await?.filter(|stored| is_itself(cx, stored));
+    Ok(stored.map(Known::Stored).or_else(|| declared(name).map(Known::Declared)))
+}
+
+/// Whether a stored template is the one that a caller means by its name.
+fn is_itself(cx: &Call, stored: &Stored) -> bool {
+    declared(&stored.name).is_none() || owns(cx, stored)
+}
+
+fn owns(cx: &Call, stored: &Stored) -> bool {
+    cx.identity().is_some_and(|caller| stored.owner.as_deref() == Some(&caller.id))
 }
 
 /// A page of templates by name.
@@ -78,10 +88,11 @@ pub(crate) async fn list(
     let declared: Vec<_> = TEMPLATES
         .iter()
         .filter(|spec| after.as_deref().is_none_or(|after| spec.name > after))
-        .filter(|spec| !stored.iter().any(|stored| stored.name == spec.name))
+        .filter(|spec| !stored.iter().any(|stored| stored.name == spec.name && owns(cx, stored)))
         .map(Known::Declared)
         .collect();
-    let mut known: Vec<_> = stored.into_iter().map(Known::Stored).chain(declared).collect();
+    let stored = stored.into_iter().filter(|stored| is_itself(cx, stored));
+    let mut known: Vec<_> = stored.map(Known::Stored).chain(declared).collect();
     known.sort_by(|one, other| one.name().cmp(other.name()));
     Ok(Page::of(known, limit, |known| known.name().to_owned()))
 }
@@ -125,9 +136,19 @@ pub(crate) fn view(known: Known) -> Result<shared::Template, CallError> {
 /// A definition that holds, for this caller: it is checked against the operations that it may call.
 ///
 /// # Errors
-/// VALIDATION_ERROR with all faults, by JSON Pointers into the input of `template.create`.
-pub(crate) fn checked(cx: &Call, definition: &shared::TemplateDefinition) -> Result<Template, CallError> {
+/// VALIDATION_ERROR with what is wrong, by JSON Pointers into the input of `template.create`.
+pub(crate) async fn checked(
+    cx: &Call,
+    definition: &shared::TemplateDefinition,
+) -> Result<Template, CallError> {
     let written = serde_json::to_value(definition).map_err(|error| CallError::internal(&error))?;
+    let cx = cx.clone();
+    // Schemas and templates may be large; other calls go on meanwhile.
+    let checking = tokio::task::spawn_blocking(move || check_written(&cx, written));
+    checking.await.map_err(|error| CallError::internal(&error))?
+}
+
+fn check_written(cx: &Call, written: serde_json::Value) -> Result<Template, CallError> {
     let template: Template = serde_json::from_value(written)
         .map_err(|error| CallError::fault("/definition", error.to_string()))?;
     InputValidator::compile_foreign(template.input.clone())
@@ -176,4 +197,17 @@ pub(crate) fn check_input(template: &Template, input: &serde_json::Value) -> Res
         }
         CallError::validation(faults)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_templates_have_a_form_and_an_input_that_the_hub_takes() {
+        for spec in TEMPLATES {
+            let template = read(&Known::Declared(spec)).expect(spec.name);
+            InputValidator::compile_foreign(template.input).expect(spec.name);
+        }
+    }
 }

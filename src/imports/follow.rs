@@ -117,6 +117,7 @@ impl Context {
         let name: Arc<str> = stored.name.as_str().into();
         let connector = self.connectors.get(stored.kind.as_str()).cloned();
         let stop = self.stop.child_token();
+        self.engine.registry().claim(&name, true);
         let live = {
             let mut all = self.imports.inner.live.lock();
             // What the one before offered stays until this one offers.
@@ -172,6 +173,7 @@ impl Context {
         let ids = live.ids.lock();
         live.stop.cancel();
         self.engine.registry().exchange(&ids, Vec::new());
+        self.engine.registry().claim(name, false);
         self.connectors.values().for_each(|connector| connector.closed(name));
         tracing::info!(service = name, "an imported service is gone");
     }

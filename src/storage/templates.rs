@@ -1,7 +1,10 @@
 //! Call templates. Who may see one is part of every question, so that nobody learns of those of others.
 
 use alkhub_core::CallError;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Condition};
+use sea_orm::{
+    ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Condition, Expr, ExprTrait},
+};
 use serde_json::json;
 
 use super::{
@@ -79,9 +82,11 @@ pub async fn list(
     after: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Template>, CallError> {
-    let mut query = Entity::find().filter(viewer.sees()).order_by_asc(Column::Name).limit(limit);
+    // Byte by byte, as those are ordered that are not stored; Postgres has its own ideas of an order.
+    let name = || Expr::cust(if database.system() == "sqlite" { "name" } else { r#"name COLLATE "C""# });
+    let mut query = Entity::find().filter(viewer.sees()).order_by(name(), Order::Asc).limit(limit);
     if let Some(after) = after {
-        query = query.filter(Column::Name.gt(after));
+        query = query.filter(name().gt(after));
     }
     within(query.all(database.read().await?)).await
 }

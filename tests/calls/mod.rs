@@ -3,6 +3,7 @@
 mod aborting;
 mod recording;
 mod replaying;
+mod resuming;
 mod secrets;
 mod watching;
 

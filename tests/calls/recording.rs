@@ -71,6 +71,9 @@ async fn calls_of_calls_are_a_tree() {
         };
         assert_eq!(ids(&tree["calls"]), [top["requestId"].clone(), inner[1]["requestId"].clone(), inner[0]["requestId"].clone()]);
         assert_eq!(tree["complete"], true);
+        // The gateway that was asked is no node: what it called came in where it was asked.
+        let surfaces: Vec<_> = tree["calls"].as_array().expect("calls").iter().map(|call| call["transport"].clone()).collect();
+        assert_eq!(surfaces[0], "http", "{tree}");
         assert!(inner.iter().all(|call| call["parentRequestId"] == top["requestId"] && call["spoke"] == "b"));
         let last = inner[0]["requestId"].as_str().expect("id");
         let path = hub.get(&format!("/api/calls/{last}/path")).await.ok();

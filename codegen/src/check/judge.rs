@@ -27,6 +27,11 @@ impl Judge {
         Self(built)
     }
 
+    /// Why the schema is none.
+    pub(super) fn broken(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
     pub(super) fn faults(&self, value: &Value) -> Vec<Fault> {
         match &self.0 {
             Ok(validator) => validator

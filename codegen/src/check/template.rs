@@ -1,17 +1,15 @@
 //! Call templates against the operations that they call.
 
-use alkhub_flow::{
-    close,
-    template::{Schemas, Template},
-};
-use serde_json::Value;
-
 use crate::{
     diagnostic::{Report, codes},
     lower::lower,
     model::{Kind, Model},
     source::Node,
     suggest,
+};
+use alkhub_flow::{
+    close,
+    template::{Schemas, Template},
 };
 
 use super::{judge::Judge, place};
@@ -20,16 +18,10 @@ pub(super) fn check(model: &Model, report: &mut Report) {
     for node in model.templates.values() {
         // What has another form was told of already.
         let Some(template) = read(node) else { continue };
-        for fault in Judge::new(&template.input).faults(&Value::Null) {
-            if let Some(why) = fault.message.strip_prefix("the schema is broken: ") {
-                report
-                    .error(
-                        codes::TEMPLATE,
-                        &place(node, "/input"),
-                        format!("the input is no JSON Schema: {why}"),
-                    )
-                    .help("write a JSON Schema 2020-12 of what a run takes");
-            }
+        if let Some(why) = Judge::new(&template.input).broken() {
+            report
+                .error(codes::TEMPLATE, &place(node, "/input"), format!("the input is no JSON Schema: {why}"))
+                .help("write a JSON Schema 2020-12 of what a run takes");
         }
         for fault in alkhub_flow::template::check(&template, |id| schemas(model, id)) {
             let help = match node_text(node, &fault.pointer).filter(|_| fault.pointer.ends_with("/call")) {

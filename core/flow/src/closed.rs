@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// Deepest nesting that is looked at; what lies deeper is unknown.
 const DEPTH: usize = 12;
-/// Most nodes of one closed schema; references that multiply end here, and what is left is unknown.
+/// Most nodes and listed values of one closed schema; references that multiply end here, and what is left is unknown.
 const NODES: usize = 2_000;
 /// Keywords that say what a value is.
 const KEPT: &[&str] = &[
@@ -43,11 +43,20 @@ fn inline(node: &Value, root: &Value, depth: usize, left: &mut usize) -> Value {
     let mut closed = Map::new();
     for keyword in KEPT {
         let Some(value) = schema.get(*keyword) else { continue };
+        if let ("enum" | "required", Value::Array(listed)) = (*keyword, value) {
+            if listed.len() > *left {
+                *left = 0;
+                return Value::Bool(true);
+            }
+            *left -= listed.len();
+        }
         let value = match (*keyword, value) {
             ("properties", Value::Object(properties)) => properties
                 .iter()
                 .map(|(name, property)| (name.clone(), inline(property, root, depth + 1, left)))
                 .collect(),
+            // Of a tuple it tells only of what comes after the places that are named.
+            ("items", _) if schema.contains_key("prefixItems") => continue,
             ("items", items) => inline(items, root, depth + 1, left),
             // What is true of every schema; and names that patterns may allow are not known to be refused.
             ("additionalProperties", Value::Bool(true)) => continue,

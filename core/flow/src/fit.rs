@@ -52,13 +52,23 @@ fn compare(given: &Value, taken: &Value, at: &str) -> Fit {
         return Fit::Unknown;
     }
     // A union that is given has to fit as a whole, so it is taken apart before one that is taken.
-    for (keyword, every) in [("anyOf", true), ("oneOf", true), ("allOf", false)] {
+    for keyword in ["anyOf", "oneOf"] {
         if let Some(parts) = list(given, keyword) {
             let rest = without(given, keyword);
-            let parts = parts.iter().map(|part| compare(part, taken, at));
-            let together = if every { all(parts) } else { any(parts) };
+            let together = all(parts.iter().map(|part| compare(part, taken, at)));
             return if says_nothing(&rest) { together } else { any([together, compare(&rest, taken, at)]) };
         }
+    }
+    // What several schemas say of a value together, one of them alone may not say.
+    if let Some(parts) = list(given, "allOf") {
+        let (mut merged, mut whole) = (without(given, "allOf"), true);
+        for part in parts {
+            merged = both(merged, part, &mut whole);
+        }
+        return match compare(&merged, taken, at) {
+            Fit::No(_) if !whole => Fit::Unknown,
+            found => found,
+        };
     }
     for (keyword, every) in [("allOf", true), ("anyOf", false), ("oneOf", false)] {
         if let Some(parts) = list(taken, keyword) {
@@ -111,20 +121,55 @@ fn properties(given: &Value, taken: &Value, at: &str) -> Fit {
     let required = |schema: &Value, name: &str| {
         list(schema, "required").is_some_and(|names| names.iter().any(|held| held == name))
     };
+    let mut unknown = false;
     for name in list(taken, "required").into_iter().flatten().filter_map(Value::as_str) {
         let pointer = child(at, name);
-        if given.get("properties").and_then(|all| all.get(name)).is_none() {
-            return no(&pointer, "is required, and nothing gives it".to_owned());
-        }
-        if !required(given, name) {
-            return no(&pointer, "is required, and may be absent from what is given".to_owned());
+        let is_named = given.get("properties").is_some_and(|all| all.get(name).is_some());
+        match (is_named, given.get("additionalProperties")) {
+            (true, _) if !required(given, name) => {
+                return no(&pointer, "is required, and may be absent from what is given".to_owned());
+            }
+            (true, _) => {}
+            (false, Some(Value::Bool(false))) => {
+                return no(&pointer, "is required, and nothing gives it".to_owned());
+            }
+            // An object that names its properties is meant to have these; one that names none may have any.
+            (false, others) if others.is_none() && given.get("properties").is_some() => {
+                return no(&pointer, "is required, and nothing gives it".to_owned());
+            }
+            (false, _) => unknown = true,
         }
     }
-    let Some(wanted) = taken.get("properties").and_then(Value::as_object) else { return Fit::Yes };
-    all(wanted.iter().filter_map(|(name, property)| {
+    let wanted = taken.get("properties").and_then(Value::as_object);
+    let offered = wanted.into_iter().flatten().filter_map(|(name, property)| {
         let offered = given.get("properties")?.get(name)?;
         Some(compare(offered, property, &child(at, name)))
-    }))
+    });
+    all(offered.chain(unknown.then_some(Fit::Unknown)))
+}
+
+/// One schema that says what two say together. Of a word that both have in different ways it says what the first does,
+/// and is then not the whole of it.
+fn both(mut one: Value, other: &Value, whole: &mut bool) -> Value {
+    let (Some(words), Some(more)) = (one.as_object_mut(), other.as_object()) else { return one };
+    for (word, said) in more {
+        match (word.as_str(), words.get_mut(word), said) {
+            ("properties", Some(Value::Object(known)), Value::Object(more)) => {
+                for (name, property) in more {
+                    let known = known.entry(name).or_insert(Value::Bool(true));
+                    let before = known.take();
+                    *known =
+                        if says_nothing(&before) { property.clone() } else { both(before, property, whole) };
+                }
+            }
+            ("required" | "allOf", Some(Value::Array(known)), Value::Array(more)) => {
+                known.extend(more.iter().cloned())
+            }
+            (_, Some(known), said) => *whole &= known == said,
+            (_, None, _) => _ = words.insert(word.clone(), said.clone()),
+        }
+    }
+    one
 }
 
 fn items(given: &Value, taken: &Value, at: &str) -> Fit {

@@ -69,6 +69,8 @@ pub struct Request {
     pub trace: Option<TraceContext>,
     /// Surface by which it came in.
     pub transport: Transport,
+    /// Surface by which that call came in which led to it; its own where nothing is said.
+    pub surface: Option<Transport>,
     /// The connection by which it came in, where that is one of the call protocol.
     pub peer: Option<Peer>,
     /// Address of the client, where it is known; it stands for a caller without a key.
@@ -111,6 +113,7 @@ impl Request {
             metadata: Map::new(),
             trace: None,
             transport,
+            surface: None,
             peer: None,
             origin: None,
             key: None,

@@ -76,6 +76,7 @@ impl Engine {
                 metadata: request.metadata,
                 trace: request.trace,
                 transport: request.transport,
+                surface: request.surface.unwrap_or(request.transport),
                 peer: request.peer,
                 origin: request.origin,
                 key,

@@ -4,7 +4,7 @@ mod entry;
 mod registered;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -33,6 +33,8 @@ pub struct Registry {
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// Capabilities: what any spoke may serve, by plain id, one entry for each differing description.
     shared: RwLock<HashMap<String, Vec<Arc<Entry>>>>,
+    /// Namespaces of imported services.
+    claimed: RwLock<BTreeSet<String>>,
     generation: AtomicU64,
     changes: watch::Sender<()>,
 }
@@ -104,10 +106,20 @@ impl Registry {
         self.any_of(namespace, |entry| entry.operation().is_none())
     }
 
+    /// The namespace is an imported service's from now on, or no longer, whether or not it serves anything.
+    pub fn claim(&self, namespace: &str, claimed: bool) {
+        let mut all = self.claimed.write();
+        if claimed {
+            all.insert(namespace.to_owned());
+        } else {
+            all.remove(namespace);
+        }
+    }
+
     /// Whether the namespace is no spoke's: the hub itself, an imported service or a file serves operations in it.
     #[must_use]
     pub fn is_no_spokes(&self, namespace: &str) -> bool {
-        self.any_of(namespace, |entry| entry.spoke().is_none())
+        self.claimed.read().contains(namespace) || self.any_of(namespace, |entry| entry.spoke().is_none())
     }
 
     fn any_of(&self, namespace: &str, is_it: impl Fn(&Entry) -> bool) -> bool {

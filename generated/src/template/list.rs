@@ -101,7 +101,7 @@ pub const DESCRIPTOR: ::alkhub_core::spec::Descriptor = ::alkhub_core::spec::Des
     version: "1.0.0",
     kind: ::alkhub_core::spec::Kind::Query,
     title: "List call templates",
-    description: "Lists the caller's templates and shared ones, by name.",
+    description: "Lists the templates that every hub has, the caller's own and shared ones, by name.",
     since: "0.5.0",
     tags: &["templates"],
     http: Some(::alkhub_core::spec::HttpBinding {

@@ -40,6 +40,8 @@ pub(super) struct Shared {
     above: HashSet<Vec<u8>>,
     /// Input of `from`.
     changed: Mutex<Option<Value>>,
+    /// Whether who repeats it is who made it: answers by idempotency key are kept for each caller.
+    same_caller: bool,
     /// All is made from here on.
     released: AtomicBool,
     stop: OnceLock<Stop>,
@@ -54,6 +56,7 @@ impl Shared {
         from: Option<Uuid>,
         top: &Node,
         changed: Option<Value>,
+        same_caller: bool,
         cancel: CancellationToken,
     ) -> Self {
         let mut above = HashSet::new();
@@ -67,6 +70,7 @@ impl Shared {
             from,
             above,
             changed: Mutex::new(changed),
+            same_caller,
             released: AtomicBool::new(false),
             stop: OnceLock::new(),
             cancel,
@@ -141,7 +145,7 @@ impl Level {
             if used[index] || (index != first && !are_beside(&next.row, &child.row)) {
                 continue;
             }
-            if child.row.operation == entry.id() && (self.is_from(child) || equal(&child.input, input)) {
+            if child.row.operation == entry.id() && (self.is_from(child) || equal(&child.kept.input, input)) {
                 used[index] = true;
                 return Found::Recorded(child.clone());
             }
@@ -183,9 +187,14 @@ impl Level {
     /// Makes a recorded call again; what it calls is answered where its handler is here.
     fn again(&self, child: &Arc<Node>, entry: &Entry) -> Told {
         self.shared.make();
-        let script = (entry.is_own() && !child.children.is_empty())
+        let script = (entry.is_own() && (!child.children.is_empty() || entry.is_composed()))
             .then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
         Told::Run { repeats: Some(child.repeat()), script, input: None }
+    }
+
+    /// Whether a mutation may be made once more because its repetition does no harm.
+    fn may_repeat(&self, entry: &Entry) -> bool {
+        entry.is_idempotent() && (self.shared.same_caller || !entry.honours_key())
     }
 
     fn completed(&self, child: &Arc<Node>, entry: &Entry) -> Told {
@@ -202,14 +211,14 @@ impl Level {
             return self.answer(child, Ok(output));
         }
         // A query has no effect, and of an idempotent mutation one is as good as two.
-        if self.shared.mode != Mode::Verify && (entry.kind() != Kind::Mutation || entry.is_idempotent()) {
+        if self.shared.mode != Mode::Verify && (entry.kind() != Kind::Mutation || self.may_repeat(entry)) {
             return self.again(child, entry);
         }
         let error = match entry.kind() {
             Kind::Subscription => {
                 impossible(&child.row, "subscription", "is a subscription, whose items are not kept.")
             }
-            _ => lacking(&child.row, &child.output, "output"),
+            _ => lacking(&child.row, &child.kept.output, "output"),
         };
         self.shared.halt(Stop::Error(error))
     }
@@ -228,16 +237,21 @@ impl Level {
             return self.shared.halt(Stop::End);
         }
         let composed = entry.is_own() && (!child.children.is_empty() || entry.is_composed());
-        if entry.kind() != Kind::Mutation || entry.is_idempotent() || composed {
+        if entry.kind() != Kind::Mutation || self.may_repeat(entry) || composed {
             return self.again(child, entry);
         }
         let text = format!(
-            "The call {} of {} ended as {} and may have had its effect; {} is not declared idempotent, so it is not made again. \
+            "The call {} of {} ended as {} and may have had its effect; {} is not {}, so it is not made again. \
              Look whether the effect is there; a fork from that call makes it once more.",
             id(&child.row.id),
             child.row.operation,
             child.row.status,
-            child.row.operation
+            child.row.operation,
+            if entry.is_idempotent() {
+                "repeatable by another key than that which made it"
+            } else {
+                "declared idempotent"
+            },
         );
         let details = json!({
             "requestId": id(&child.row.id), "operationId": child.row.operation, "status": child.row.status,
@@ -256,7 +270,7 @@ impl Level {
         // Only of mutations that are recorded in full is it certain that they did not begin.
         if cut_off
             && entry.kind() == Kind::Mutation
-            && !entry.is_idempotent()
+            && !self.may_repeat(entry)
             && entry.record() != RecordMode::Full
         {
             let text = format!(

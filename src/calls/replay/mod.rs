@@ -85,7 +85,8 @@ impl Calls {
         let mut request = cx.child(Input::Value(input))?;
         let request_id = request.id;
         let from = from.filter(|from| *from != id(&top.row.id));
-        let shared = Arc::new(Shared::new(mode, from, &top, changed, request.cancel.clone()));
+        let same_caller = cx.identity().map(|caller| &caller.id) == top.row.identity.as_ref();
+        let shared = Arc::new(Shared::new(mode, from, &top, changed, same_caller, request.cancel.clone()));
         // Time and randomness of a fork are the recorded ones, too: up to `from` all is to be the same.
         request.repeats = Some(top.repeat());
         let level = Level::new(&shared, &top);
@@ -148,7 +149,7 @@ fn suited(top: &Node, entry: &Entry, mode: Mode, from: Option<Uuid>) -> Result<V
     {
         return Err(impossible(row, "unknownNode", &format!("has no call {from} below it.")));
     }
-    match &top.input {
+    match &top.kept.input {
         Body::Whole(text) => serde_json::from_slice(text).map_err(|error| CallError::internal(&error)),
         body => Err(lacking(row, body, "input")),
     }
@@ -187,13 +188,13 @@ fn named(mut error: CallError, request_id: Uuid) -> CallError {
 
 impl Node {
     fn repeat(&self) -> Repeat {
-        Repeat { of: id(&self.row.id), seed: self.seed, began_ms: self.began_ms }
+        Repeat { of: id(&self.row.id), seed: self.seed, began_ms: self.began_ms, key: self.kept.key }
     }
 
     /// Its output as it was answered, where all of it is kept.
     fn answer(&self) -> Option<Output> {
-        let Body::Whole(text) = &self.output else { return None };
-        match self.enveloped {
+        let Body::Whole(text) = &self.kept.output else { return None };
+        match self.kept.enveloped {
             true => Output::enveloped(text.clone()),
             false => Some(Output::data(text.clone())),
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::impossible;
 use crate::storage::{
     Database,
-    calls::{self, Body, Row, id},
+    calls::{self, Body, Kept, Row, id},
 };
 
 /// Most calls of a tree that is replayed.
@@ -24,9 +24,7 @@ const GENERATIONS: usize = 64;
 /// A recorded call.
 pub(super) struct Node {
     pub(super) row: Row,
-    pub(super) input: Body,
-    pub(super) output: Body,
-    pub(super) enveloped: bool,
+    pub(super) kept: Kept,
     /// The first of the calls that it repeats; itself where it repeats none.
     pub(super) seed: Uuid,
     /// When that one began.
@@ -52,10 +50,10 @@ pub(super) async fn load(database: &Database, top: Row) -> Result<Arc<Node>, Cal
     let mut bodies = HashMap::with_capacity(ids.len());
     let mut bytes = 0;
     for part in ids.chunks(200) {
-        for (of, input, output, enveloped) in calls::bodies(database, part).await? {
-            bytes +=
-                [&input, &output].iter().filter_map(|body| body.text()).map(|text| text.len()).sum::<usize>();
-            bodies.insert(of, (input, output, enveloped));
+        for (of, kept) in calls::bodies(database, part).await? {
+            let texts = [&kept.input, &kept.output].into_iter().filter_map(Body::text);
+            bytes += texts.map(|text| text.len()).sum::<usize>();
+            bodies.insert(of, kept);
         }
         if bytes > BYTES {
             return Err(impossible(&top, "tooMany", "has inputs and outputs that are too large together."));
@@ -66,13 +64,13 @@ pub(super) async fn load(database: &Database, top: Row) -> Result<Arc<Node>, Cal
     let mut waiting: HashMap<Vec<u8>, Vec<Arc<Node>>> = HashMap::new();
     let mut made = None;
     for row in rows.into_iter().rev() {
-        let (input, output, enveloped) = bodies.remove(&id(&row.id)).unwrap_or_default();
+        let kept: Kept = bodies.remove(&id(&row.id)).unwrap_or_default();
         let mut children = waiting.remove(&row.id).unwrap_or_default();
         children.reverse();
         let (seed, began) = firsts.get(&row.id).copied().unwrap_or_else(|| (id(&row.id), row.started_at));
         let parent = row.parent_id.clone().unwrap_or_default();
         let began_ms = u64::try_from(began).unwrap_or(0);
-        let node = Arc::new(Node { row, input, output, enveloped, seed, began_ms, children });
+        let node = Arc::new(Node { row, kept, seed, began_ms, children });
         waiting.entry(parent).or_default().push(node.clone());
         made = Some(node);
     }

@@ -24,7 +24,7 @@ pub(super) fn call(
     let mut told = json!({ "kind": "call", "position": position, "parentRequestId": id(&parent.id) });
     if let Some(node) = recorded {
         told["recorded"] = json!({ "requestId": id(&node.row.id), "operationId": node.row.operation });
-        if let Some(input) = value(&node.input) {
+        if let Some(input) = value(&node.kept.input) {
             told["recorded"]["input"] = input;
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn ends(
         Ok(output) => {
             let kept = writer::answered(output, entry.output_schema(), entry.is_own());
             if Status::of(&row.status) == Some(Status::Completed) {
-                let was = value(&top.output.clone().unwrapped());
+                let was = value(&top.kept.output.clone().unwrapped());
                 let is = value(&kept.clone().unwrapped());
                 // What is not kept cannot be compared.
                 same = was.is_none() || was == is;
@@ -75,7 +75,7 @@ pub(super) fn ends(
     }
     match &row.error_code {
         Some(code) => recorded["error"] = json!({ "code": code, "message": top.failure().message }),
-        None => recorded["output"] = value(&top.output).unwrap_or_default(),
+        None => recorded["output"] = value(&top.kept.output).unwrap_or_default(),
     }
     let parent = row.parent_id.as_ref().map_or_else(|| id(&row.id), |parent| id(parent));
     Ok(Some(json!({

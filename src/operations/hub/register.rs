@@ -24,10 +24,6 @@ impl Handle<Register> for Hub {
         let offer = tokio::task::spawn_blocking(move || spokes.read(&specs, engine.registry()));
         let offer = offer.await.map_err(|error| CallError::internal(&error))?;
         let asked = input.spoke_id.clone().unwrap_or_default();
-        // Also of a service that offers nothing yet.
-        if self.imports.has(&asked) {
-            return Err(Error::SpokeIdTaken(SpokeIdTaken { spoke_id: asked }));
-        }
         let registration = Registration {
             spoke_id: input.spoke_id,
             kind: input.spoke_type,

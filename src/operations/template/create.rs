@@ -13,7 +13,7 @@ impl Handle<Create> for Hub {
         if declared(&input.name).is_some() {
             return Err(Error::TemplateExists(TemplateExists { name: input.name.to_string() }));
         }
-        let template = checked(cx, &input.definition)?;
+        let template = checked(cx, &input.definition).await?;
         let definition = serde_json::to_string(&template).map_err(|error| CallError::internal(&error))?;
         let description = input.description.unwrap_or_default();
         let (name, actor) = (input.name, convert::actor(cx));

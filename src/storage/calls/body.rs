@@ -109,18 +109,36 @@ pub async fn body(database: &Database, id: Uuid) -> Result<(Body, Body, bool), C
     Ok((input, Body::unpack(output.as_deref(), output_state)?, enveloped))
 }
 
-/// The same of several calls.
+/// What replays need of a call beside its row.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// What it was given.
+    pub input: Body,
+    /// What it answered.
+    pub output: Body,
+    /// Whether the output stands in the envelope that it came in.
+    pub enveloped: bool,
+    /// SHA-256 of the idempotency key that it was made under.
+    pub key: Option<[u8; 32]>,
+}
+
+/// What is kept of several calls.
 ///
 /// # Errors
 /// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn bodies(database: &Database, ids: &[Uuid]) -> Result<Vec<(Uuid, Body, Body, bool)>, CallError> {
+pub async fn bodies(database: &Database, ids: &[Uuid]) -> Result<Vec<(Uuid, Kept)>, CallError> {
     let wanted = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| key(*id))));
     let stored = within(wanted.all(database.read().await?)).await?;
     stored
         .into_iter()
-        .map(|Stored { id, input, output, input_state, output_state, enveloped }| {
-            let input = Body::unpack(input.as_deref(), input_state)?;
-            Ok((super::id(&id), input, Body::unpack(output.as_deref(), output_state)?, enveloped))
+        .map(|Stored { id, input, output, input_state, output_state, enveloped, key_digest }| {
+            let kept = Kept {
+                input: Body::unpack(input.as_deref(), input_state)?,
+                output: Body::unpack(output.as_deref(), output_state)?,
+                enveloped,
+                key: key_digest.and_then(|digest| digest.try_into().ok()),
+            };
+            Ok((super::id(&id), kept))
         })
         .collect()
 }

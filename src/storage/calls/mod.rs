@@ -12,7 +12,7 @@ mod write;
 
 use uuid::Uuid;
 
-pub use body::{Body, bodies, body};
+pub use body::{Body, Kept, bodies, body};
 pub use list::{Filter, get, list, plan, several};
 pub(super) use lost::lose;
 pub use stats::{Sample, sample};

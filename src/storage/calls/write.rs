@@ -55,6 +55,7 @@ pub async fn put(database: &Database, rows: Vec<Row>, bodies: Vec<Stored>) -> Re
         let conflict = OnConflict::column(Column::Id)
             .value(Column::Input, kept(Column::Input))
             .value(Column::Output, kept(Column::Output))
+            .value(Column::KeyDigest, kept(Column::KeyDigest))
             .value(Column::InputState, larger(Column::InputState))
             .value(Column::OutputState, larger(Column::OutputState))
             .update_column(Column::Enveloped)

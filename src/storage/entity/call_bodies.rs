@@ -14,6 +14,7 @@ pub struct Model {
     pub input_state: i32,
     pub output_state: i32,
     pub enveloped: bool,
+    pub key_digest: Option<Vec<u8>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

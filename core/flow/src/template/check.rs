@@ -1,11 +1,11 @@
 //! What can be wrong with a template before it runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    ATTEMPTS, STEPS, Step, Template,
+    ATTEMPTS, BINDINGS, STEPS, Step, Template,
     bind::{Source, reference, sources},
     typed::Given,
 };
@@ -22,15 +22,37 @@ pub struct Schemas {
     pub subscription: bool,
 }
 
-/// All that is wrong, each with a JSON Pointer into the template. `find` gives the schemas of an operation.
+/// Most faults that are told of one template.
+const FAULTS: usize = 100;
+
+/// What is wrong, each with a JSON Pointer into the template. `find` gives the schemas of an operation. It takes a while
+/// where template and schemas are large.
 #[must_use]
 pub fn check(template: &Template, find: impl Fn(&str) -> Option<Schemas>) -> Vec<Fault> {
-    let mut checker = Checker {
-        ids: template.steps.iter().map(|step| (step.id.as_str(), step)).collect(),
-        schemas: template.steps.iter().map(|step| (step.id.as_str(), find(&step.call))).collect(),
-        input: close(&template.input, &template.input),
-        faults: Vec::new(),
+    let schemas: HashMap<_, _> =
+        template.steps.iter().filter_map(|step| Some((step.id.as_str(), find(&step.call)?))).collect();
+    let output = |step: &'_ Step| {
+        let output = schemas.get(step.id.as_str())?.output.clone();
+        Some(match step.for_each {
+            Some(_) => json!({ "type": "array", "items": output }),
+            None => output,
+        })
     };
+    let declared = Declared {
+        ids: template.steps.iter().map(|step| step.id.as_str()).collect(),
+        outputs: template.steps.iter().filter_map(|step| Some((step.id.as_str(), output(step)?))).collect(),
+        input: close(&template.input, &template.input),
+        schemas,
+    };
+    let mut checker = Checker { declared: &declared, faults: Vec::new() };
+    let parts = template.steps.iter().flat_map(|step| {
+        [Some(&step.input), step.when.as_ref(), step.for_each.as_ref()].into_iter().flatten()
+    });
+    let bindings: usize = parts.chain([&template.output]).map(|part| sources(part, "").len()).sum();
+    if bindings > BINDINGS {
+        checker.fault("", format!("a template has at most {BINDINGS} bindings, and this one {bindings}"));
+        return checker.faults;
+    }
     if template.steps.is_empty() || template.steps.len() > STEPS {
         checker.fault("/steps", format!("a template has 1 to {STEPS} steps"));
     }
@@ -85,16 +107,28 @@ impl Step {
     }
 }
 
-pub(super) struct Checker<'a> {
-    pub(super) ids: BTreeMap<&'a str, &'a Step>,
-    pub(super) schemas: HashMap<&'a str, Option<Schemas>>,
+/// What a template and the operations that it calls say of themselves.
+pub(super) struct Declared<'a> {
+    /// Names of the steps.
+    ids: BTreeSet<&'a str>,
+    /// Of their operations, by the steps' names.
+    schemas: HashMap<&'a str, Schemas>,
+    /// What they give, by their names.
+    pub(super) outputs: HashMap<&'a str, Value>,
     /// Closed schema of the run's input.
     pub(super) input: Value,
+}
+
+pub(super) struct Checker<'a> {
+    pub(super) declared: &'a Declared<'a>,
     faults: Vec<Fault>,
 }
 
 impl Checker<'_> {
     pub(super) fn fault(&mut self, pointer: &str, message: String) {
+        if self.faults.len() == FAULTS {
+            return;
+        }
         self.faults.push(Fault { pointer: pointer.to_owned(), message });
     }
 
@@ -104,7 +138,7 @@ impl Checker<'_> {
             self.fault(&format!("{at}/id"), "an id has 1 to 64 letters, digits, - or _".to_owned());
         }
         for (number, id) in step.after.iter().enumerate() {
-            if !self.ids.contains_key(id.as_str()) {
+            if !self.declared.ids.contains(id.as_str()) {
                 self.fault(&format!("{at}/after/{number}"), format!("there is no step {id}"));
             }
         }
@@ -131,12 +165,12 @@ impl Checker<'_> {
             self.bindings(part, &pointer, None);
         }
         if let Some(list) = step.for_each.as_ref().and_then(reference)
-            && let Given::Known(given) = self.given(&list, None)
+            && let Given::Known(given) = self.declared.given(&list, None)
         {
-            self.fits(&given, &serde_json::json!({ "type": "array" }), &format!("{at}/forEach"));
+            self.fits(given, &json!({ "type": "array" }), &format!("{at}/forEach"));
         }
         self.bindings(&step.input, &format!("{at}/input"), step.for_each.as_ref());
-        match self.schemas.get(step.id.as_str()).cloned().flatten() {
+        match self.declared.schemas.get(step.id.as_str()) {
             Some(schemas) if schemas.subscription => {
                 self.fault(
                     &format!("{at}/call"),
@@ -162,7 +196,7 @@ impl Checker<'_> {
                         "`item` is known only in the input of a step with `forEach`".to_owned(),
                     );
                 }
-                Ok(Source::Step(id)) if !self.ids.contains_key(id) => {
+                Ok(Source::Step(id)) if !self.declared.ids.contains(id) => {
                     self.fault(&pointer, format!("there is no step {id}"));
                 }
                 Err(text) => {
@@ -170,7 +204,7 @@ impl Checker<'_> {
                     self.fault(&pointer, format!("{right}, not from `{text}`"));
                 }
                 _ => {
-                    if let Given::Nothing(why) = self.given(&reference, list) {
+                    if let Given::Nothing(why) = self.declared.given(&reference, list) {
                         self.fault(&pointer, why);
                     }
                 }

@@ -12,6 +12,8 @@ pub use check::{Schemas, check, order};
 
 /// Most steps of a template.
 pub const STEPS: usize = 64;
+/// Most bindings of a template.
+pub const BINDINGS: usize = 4_000;
 /// Most items that a step with `forEach` is called for.
 pub const ITEMS: usize = 1_000;
 /// Most times that a step is tried.

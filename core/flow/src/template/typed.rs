@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Step,
     bind::{Reference, Source, reference},
-    check::Checker,
+    check::{Checker, Declared},
 };
 use crate::{
     Fit, child, fit,
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// What a binding gives.
-pub(super) enum Given {
+pub(super) enum Given<'a> {
     /// Values of this schema.
-    Known(Value),
+    Known(&'a Value),
     /// The schemas do not say.
     Unknown,
     /// Nothing, ever.
@@ -27,8 +27,11 @@ impl Checker<'_> {
     /// Compares the input of a step, or a part of it, with the schema of what is taken there.
     pub(super) fn suits(&mut self, step: &Step, part: &Value, taken: &Value, at: &str) {
         if let Some(reference) = reference(part) {
-            if let Given::Known(given) = self.given(&reference, step.for_each.as_ref()) {
-                self.fits(&given, taken, at);
+            if let Given::Known(given) = self.declared.given(&reference, step.for_each.as_ref()) {
+                self.fits(given, taken, at);
+            }
+            if let Some(default) = reference.default {
+                self.suits(step, default, taken, &child(at, "default"));
             }
             return;
         }
@@ -44,7 +47,7 @@ impl Checker<'_> {
         }
         match part {
             Value::Object(properties) => {
-                for name in required(taken).into_iter().filter(|name| !properties.contains_key(*name)) {
+                for name in required(taken).iter().filter(|name| !properties.contains_key(**name)) {
                     self.fault(&child(at, name), format!("{} needs it", step.call));
                 }
                 for (name, property) in properties {
@@ -59,10 +62,9 @@ impl Checker<'_> {
                 }
             }
             Value::Array(items) => {
+                let Spot::There(taken) = within(taken, "0") else { return };
                 for (number, item) in items.iter().enumerate() {
-                    if let Spot::There(taken) = within(taken, "0") {
-                        self.suits(step, item, taken, &format!("{at}/{number}"));
-                    }
+                    self.suits(step, item, taken, &format!("{at}/{number}"));
                 }
             }
             _ => {}
@@ -74,18 +76,23 @@ impl Checker<'_> {
             self.fault(at, mismatch.to_string());
         }
     }
+}
 
+impl<'a> Declared<'a> {
     /// Schema of what a binding gives; `list` is the `forEach` of its step.
-    pub(super) fn given(&self, reference: &Reference<'_>, list: Option<&Value>) -> Given {
+    pub(super) fn given(&'a self, reference: &Reference<'_>, list: Option<&Value>) -> Given<'a> {
         let whole = match reference.source {
-            Ok(Source::Input) => Given::Known(self.input.clone()),
+            Ok(Source::Input) => Given::Known(&self.input),
             Ok(Source::Item) => self.item(list),
-            Ok(Source::Step(id)) => self.output(id),
+            Ok(Source::Step(id)) => match self.outputs.get(id) {
+                Some(output) => Given::Known(output),
+                None => Given::Unknown,
+            },
             Err(_) => Given::Unknown,
         };
         let Given::Known(whole) = whole else { return whole };
-        match spot(&whole, reference.pointer) {
-            Spot::There(schema) => Given::Known(schema.clone()),
+        match spot(whole, reference.pointer) {
+            Spot::There(schema) => Given::Known(schema),
             Spot::Unknown => Given::Unknown,
             Spot::Nowhere(instead) => {
                 Given::Nothing(format!("there is nothing at `{}`: {instead}", reference.pointer))
@@ -93,31 +100,21 @@ impl Checker<'_> {
         }
     }
 
-    fn item(&self, list: Option<&Value>) -> Given {
+    fn item(&'a self, list: Option<&Value>) -> Given<'a> {
         let Some(reference) = list.and_then(reference) else { return Given::Unknown };
         match self.given(&reference, None) {
-            Given::Known(schema) => match spot(&schema, "/0") {
-                Spot::There(item) => Given::Known(item.clone()),
+            Given::Known(schema) => match spot(schema, "/0") {
+                Spot::There(item) => Given::Known(item),
                 _ => Given::Unknown,
             },
             // That is a fault of the list itself.
             _ => Given::Unknown,
         }
     }
-
-    fn output(&self, id: &str) -> Given {
-        let (Some(step), Some(Some(schemas))) = (self.ids.get(id), self.schemas.get(id)) else {
-            return Given::Unknown;
-        };
-        Given::Known(match step.for_each {
-            Some(_) => json!({ "type": "array", "items": schemas.output }),
-            None => schemas.output.clone(),
-        })
-    }
 }
 
-/// The properties that have to be there, also by the parts that all hold.
-fn required(taken: &Value) -> Vec<&str> {
+/// The properties that have to be there, also by the parts that all hold, each once.
+fn required(taken: &Value) -> std::collections::BTreeSet<&str> {
     let own = list(taken, "required").into_iter().flatten().filter_map(Value::as_str);
     let parts = list(taken, "allOf").into_iter().flatten().flat_map(required);
     own.chain(parts).collect()
