@@ -134,6 +134,24 @@ async fn declared_templates_are_there_run_and_stay() {
         hub.post("/api/templates", taken).await.problem(409, "TEMPLATE_EXISTS");
         let delete = hub.request(Method::DELETE, "/api/templates/hub-overview");
         Answer::of(delete).await.problem(409, "TEMPLATE_DECLARED");
+        // One that somebody stored before the hub had the name is that key's alone, for administrators too.
+        let owner = hub.post("/api/keys", json!({ "name": "k", "scopes": ["template:read", "template:write"] })).await.ok();
+        let id = owner["key"]["id"].as_str().expect("an id");
+        let definition = json!({ "input": {}, "steps": [{ "id": "mine", "call": "hub.info", "input": {} }], "output": null });
+        let insert = format!(
+            "INSERT INTO templates (name, owner, shared, description, definition, created_at) \
+             VALUES ('hub-overview', '{id}', true, '', '{definition}', 1)"
+        );
+        hub.backend.execute(&insert).await;
+        assert_eq!(hub.get("/api/templates/hub-overview").await.ok(), shown);
+        let sources = |page: Value| page["items"].as_array().expect("items").iter().map(|item| item["source"].clone()).collect::<Vec<_>>();
+        assert_eq!(sources(hub.get("/api/templates").await.ok()), ["declared", "stored", "declared"]);
+        let token = owner["token"].as_str().expect("a token");
+        assert_eq!(hub.get_as(token, "/api/templates/hub-overview").await.ok()["source"], "stored");
+        assert_eq!(sources(hub.get_as(token, "/api/templates").await.ok()), ["stored", "stored", "declared"]);
+        let delete = hub.request_as(token, Method::DELETE, "/api/templates/hub-overview");
+        Answer::of(delete).await.ok();
+        assert_eq!(hub.get_as(token, "/api/templates/hub-overview").await.ok(), shown);
         // Run with the caller's rights.
         let key = hub.key(&["template:run"]).await;
         let refused = hub.post_as(&key, "/api/templates/hub-overview/run", json!({})).await;
