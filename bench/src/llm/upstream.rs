@@ -52,17 +52,21 @@ fn whole(length: usize) -> Bytes {
     format!("{head}{}{tail}", text(length - head.len() - tail.len())).into()
 }
 
-fn contains(body: &[u8], what: &str) -> bool {
-    // What is looked for stands at the beginning.
-    body[..body.len().min(512)].windows(what.len()).any(|window| window == what.as_bytes())
+/// Whether a body has one of these texts near its beginning or its end: long prompts stand between.
+fn contains(body: &[u8], texts: &[&str]) -> bool {
+    let edges = [&body[..body.len().min(512)], &body[body.len().saturating_sub(512)..]];
+    let has = |text: &&str| {
+        edges.iter().any(|edge| edge.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    texts.iter().any(has)
 }
 
 async fn answer(body: Bytes) -> Response {
-    if !contains(&body, "\"stream\":true") {
+    if !contains(&body, &["\"stream\":true", "\"stream\": true"]) {
         let answer = if body.len() > 50 * 1024 { &LONG } else { &SHORT };
         return ([(header::CONTENT_TYPE, "application/json")], Bytes::clone(answer)).into_response();
     }
-    let last = if contains(&body, "include_usage") { &USED } else { &LAST };
+    let last = if contains(&body, &["include_usage"]) { &USED } else { &LAST };
     let chunks = stream::unfold(0, move |count| async move {
         // Gives the connection a chance to send each by itself, as they come from a model.
         tokio::task::yield_now().await;
