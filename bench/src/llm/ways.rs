@@ -196,6 +196,8 @@ fn litellm(python: &Path, upstream: &str) -> End<Program> {
         .arg(&file)
         .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         .env("LITELLM_LOG", "ERROR")
+        // It takes a hundred equal chunks for a model that has lost its way, and ends the stream.
+        .env("REPEATED_STREAMING_CHUNK_LIMIT", "1000000")
         .current_dir(data.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
