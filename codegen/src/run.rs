@@ -48,9 +48,7 @@ pub fn load(sources: &SourceTree) -> (Model, Report) {
         match place {
             Place::Shared => model.add_shared(&node, &mut report),
             Place::Errors => model.add_errors(&node, &mut report),
-            Place::Template { name } => {
-                model.templates.insert(name, node);
-            }
+            Place::Template { name } => model.add_template(name, node),
             place => model.add_operation(&place, node, &mut report),
         }
     }

@@ -14,6 +14,7 @@ mod m20261125_000011_llm;
 mod m20261126_000012_calls;
 mod m20261126_000014_templates;
 mod m20261126_000015_call_failures;
+mod m20261126_000016_call_keys;
 
 use sea_orm_migration::prelude::*;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_calls::Migration),
             Box::new(m20261126_000014_templates::Migration),
             Box::new(m20261126_000015_call_failures::Migration),
+            Box::new(m20261126_000016_call_keys::Migration),
         ]
     }
 }

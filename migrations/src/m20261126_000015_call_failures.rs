@@ -1,7 +1,6 @@
-//! Calls that were not completed, by who made them and by what was called: few among many. And the idempotency key under
-//! which a call was made that is nothing but its calls, as a digest, so that one who resumes it makes the same of it.
+//! Calls that were not completed, by who made them and by what was called: few among many.
 
-use sea_orm_migration::{prelude::*, schema::binary_len_null};
+use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -24,13 +23,10 @@ impl MigrationTrait for Migration {
         for (_, index) in INDEXES {
             manager.get_connection().execute_unprepared(index).await?;
         }
-        let column =
-            Table::alter().table("call_bodies").add_column(binary_len_null("key_digest", 32)).to_owned();
-        manager.alter_table(column).await
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.alter_table(Table::alter().table("call_bodies").drop_column("key_digest").to_owned()).await?;
         for (name, _) in INDEXES {
             manager.drop_index(Index::drop().name(name).table("calls").to_owned()).await?;
         }

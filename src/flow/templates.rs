@@ -69,7 +69,9 @@ fn is_itself(cx: &Call, stored: &Stored) -> bool {
     declared(&stored.name).is_none() || owns(cx, stored)
 }
 
-fn owns(cx: &Call, stored: &Stored) -> bool {
+/// Whether a caller has stored this template.
+#[must_use]
+pub(crate) fn owns(cx: &Call, stored: &Stored) -> bool {
     cx.identity().is_some_and(|caller| stored.owner.as_deref() == Some(&caller.id))
 }
 
@@ -98,8 +100,7 @@ pub(crate) async fn list(
 }
 
 /// As whom a caller looks for templates.
-#[must_use]
-pub(crate) fn viewer(cx: &Call) -> Viewer {
+fn viewer(cx: &Call) -> Viewer {
     match cx.identity() {
         Some(identity) if identity.is_admin() => Viewer::Admin,
         Some(identity) => Viewer::Key(identity.id.clone()),

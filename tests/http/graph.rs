@@ -144,6 +144,8 @@ async fn declared_templates_are_there_run_and_stay() {
         );
         hub.backend.execute(&insert).await;
         assert_eq!(hub.get("/api/templates/hub-overview").await.ok(), shown);
+        let delete = hub.request(Method::DELETE, "/api/templates/hub-overview");
+        Answer::of(delete).await.problem(409, "TEMPLATE_DECLARED");
         let sources = |page: Value| page["items"].as_array().expect("items").iter().map(|item| item["source"].clone()).collect::<Vec<_>>();
         assert_eq!(sources(hub.get("/api/templates").await.ok()), ["declared", "stored", "declared"]);
         let token = owner["token"].as_str().expect("a token");

@@ -35,7 +35,6 @@ use crate::{
 };
 
 pub use structure::{FileKind, check as structure, place};
-pub(crate) use template::read as template;
 
 type SchemaLint = fn(&Model, &Node, &mut Report);
 type ModelLint = fn(&Model, &mut Report);

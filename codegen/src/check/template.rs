@@ -1,33 +1,34 @@
 //! Call templates against the operations that they call.
 
+use alkhub_flow::{
+    close,
+    template::{self, Schemas},
+};
+
 use crate::{
     diagnostic::{Report, codes},
     lower::lower,
-    model::{Kind, Model},
+    model::{Kind, Model, Template},
     source::Node,
     suggest,
-};
-use alkhub_flow::{
-    close,
-    template::{Schemas, Template},
 };
 
 use super::{judge::Judge, place};
 
 pub(super) fn check(model: &Model, report: &mut Report) {
-    for node in model.templates.values() {
-        // What has another form was told of already.
-        let Some(template) = read(node) else { continue };
-        if let Some(why) = Judge::new(&template.input).broken() {
+    for Template { node, definition, .. } in model.templates.values() {
+        if let Some(why) = Judge::new(&definition.input).broken() {
             report
                 .error(codes::TEMPLATE, &place(node, "/input"), format!("the input is no JSON Schema: {why}"))
                 .help("write a JSON Schema 2020-12 of what a run takes");
         }
-        for fault in alkhub_flow::template::check(&template, |id| schemas(model, id)) {
-            let help = match node_text(node, &fault.pointer).filter(|_| fault.pointer.ends_with("/call")) {
+        for fault in template::check(definition, |id| schemas(model, id)) {
+            let called = definition.steps.iter().enumerate();
+            let called = called.filter(|(number, _)| fault.pointer == format!("/steps/{number}/call"));
+            let help = match called.map(|(_, step)| &step.call).next() {
                 Some(written) => {
                     let callable = model.operations.iter().filter(|op| op.kind != Kind::Subscription);
-                    let near = suggest::nearest(&written, callable.map(|op| op.id.as_str()));
+                    let near = suggest::nearest(written, callable.map(|op| op.id.as_str()));
                     near.map_or_else(
                         || "name an operation of this repository that is no subscription".to_owned(),
                         |id| format!("did you mean `{id}`?"),
@@ -38,14 +39,6 @@ pub(super) fn check(model: &Model, report: &mut Report) {
             report.error(codes::TEMPLATE, &place(node, &fault.pointer), fault.message).help(help);
         }
     }
-}
-
-/// The template of a file: what the file has beside it is left out.
-pub(crate) fn read(node: &Node) -> Option<Template> {
-    let mut written = node.to_json();
-    let map = written.as_object_mut()?;
-    map.remove("description");
-    serde_json::from_value(written).ok()
 }
 
 fn schemas(model: &Model, id: &str) -> Option<Schemas> {
@@ -59,9 +52,4 @@ fn schemas(model: &Model, id: &str) -> Option<Schemas> {
         output: closed(&op.output),
         subscription: op.kind == Kind::Subscription,
     })
-}
-
-fn node_text(node: &Node, pointer: &str) -> Option<String> {
-    let (found, _) = node.locate(pointer.split('/').skip(1));
-    found.as_str().map(str::to_owned)
 }

@@ -2,17 +2,16 @@
 
 use quote::quote;
 
-use crate::{check, lower::canonical, model::Model};
+use crate::{lower::canonical, model::Model};
 
 use super::{Module, docs, text};
 
 /// `pub static TEMPLATES`.
 pub(super) fn module(model: &Model) -> Module {
     let inner = docs::generated("Call templates that every hub has.");
-    let templates = model.templates.iter().filter_map(|(name, node)| {
-        let definition = serde_json::to_value(check::template(node)?).ok()?;
-        let (definition, description) =
-            (text::raw(&canonical(&definition)), node.text("description")?.trim());
+    let templates = model.templates.iter().filter_map(|(name, template)| {
+        let definition = text::raw(&canonical(&serde_json::to_value(&template.definition).ok()?));
+        let description = &template.description;
         Some(quote!(::alkhub_core::spec::TemplateSpec {
             name: #name,
             description: #description,

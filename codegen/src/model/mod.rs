@@ -7,6 +7,7 @@ mod place;
 mod reference;
 mod route;
 mod schema;
+mod template;
 mod timeout;
 mod union;
 
@@ -18,6 +19,7 @@ pub use place::Place;
 pub use reference::Shared;
 pub use route::Route;
 pub use schema::{SchemaKind, alternatives, is_named, kind, nullable, walk};
+pub use template::Template;
 
 use crate::{diagnostic::Report, source::Node};
 
@@ -31,7 +33,7 @@ pub struct Model {
     /// The error catalogue in the order of its file, infrastructure first.
     pub errors: Vec<ErrorDef>,
     /// Call templates, by name.
-    pub templates: BTreeMap<String, Node>,
+    pub templates: BTreeMap<String, Template>,
 }
 
 impl Model {
@@ -49,6 +51,11 @@ impl Model {
     /// Takes in the error catalogue.
     pub fn add_errors(&mut self, node: &Node, report: &mut Report) {
         self.errors = catalogue::read(node, report);
+    }
+
+    /// Takes in a call template.
+    pub fn add_template(&mut self, name: String, node: Node) {
+        self.templates.extend(template::read(node).map(|template| (name, template)));
     }
 
     /// The catalogue's entry of this code.

@@ -134,7 +134,7 @@ fn properties(given: &Value, taken: &Value, at: &str) -> Fit {
                 return no(&pointer, "is required, and nothing gives it".to_owned());
             }
             // An object that names its properties is meant to have these; one that names none may have any.
-            (false, others) if others.is_none() && given.get("properties").is_some() => {
+            (false, None) if given.get("properties").is_some() => {
                 return no(&pointer, "is required, and nothing gives it".to_owned());
             }
             (false, _) => unknown = true,
@@ -265,7 +265,7 @@ fn named(schema: &Value) -> String {
     types(schema).map_or_else(|| "value".to_owned(), |types| types.join(" or "))
 }
 
-pub(crate) fn short(values: &[&Value]) -> String {
+fn short(values: &[&Value]) -> String {
     let mut words: Vec<String> = values.iter().take(5).map(ToString::to_string).collect();
     if values.len() > words.len() {
         words.push("...".to_owned());

@@ -18,8 +18,8 @@ pub struct Fault {
     pub message: String,
 }
 
-/// The pointer to a property of what `pointer` leads to.
+/// Appends a reference token to a JSON Pointer (RFC 6901 section 3).
 #[must_use]
-pub fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+pub fn child(pointer: &str, token: &str) -> String {
+    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }

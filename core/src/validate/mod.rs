@@ -5,6 +5,7 @@ pub mod depth;
 mod plan;
 mod typed;
 
+pub use alkhub_flow::child;
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator, error::ValidationErrorKind as Kind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -109,12 +110,6 @@ impl InputValidator {
             .map(|properties| properties.keys().cloned().collect())
             .unwrap_or_default()
     }
-}
-
-/// Appends a reference token to a JSON Pointer (RFC 6901 section 3).
-#[must_use]
-pub fn child(pointer: &str, token: &str) -> String {
-    format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }
 
 fn unknown_property(name: &str, known: &[String]) -> String {

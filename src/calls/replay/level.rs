@@ -187,8 +187,8 @@ impl Level {
     /// Makes a recorded call again; what it calls is answered where its handler is here.
     fn again(&self, child: &Arc<Node>, entry: &Entry) -> Told {
         self.shared.make();
-        let script = (entry.is_own() && (!child.children.is_empty() || entry.is_composed()))
-            .then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
+        let script =
+            is_made_of_calls(child, entry).then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
         Told::Run { repeats: Some(child.repeat()), script, input: None }
     }
 
@@ -236,8 +236,7 @@ impl Level {
             }
             return self.shared.halt(Stop::End);
         }
-        let composed = entry.is_own() && (!child.children.is_empty() || entry.is_composed());
-        if entry.kind() != Kind::Mutation || self.may_repeat(entry) || composed {
+        if entry.kind() != Kind::Mutation || self.may_repeat(entry) || is_made_of_calls(child, entry) {
             return self.again(child, entry);
         }
         let text = format!(
@@ -247,11 +246,7 @@ impl Level {
             child.row.operation,
             child.row.status,
             child.row.operation,
-            if entry.is_idempotent() {
-                "repeatable by another key than that which made it"
-            } else {
-                "declared idempotent"
-            },
+            what_it_is_not(entry),
         );
         let details = json!({
             "requestId": id(&child.row.id), "operationId": child.row.operation, "status": child.row.status,
@@ -274,9 +269,10 @@ impl Level {
             && entry.record() != RecordMode::Full
         {
             let text = format!(
-                "{} is not recorded in full, so it may have been called before the end of the call {}; it is not declared idempotent, and not called again.",
+                "{} is not recorded in full, so it may have been called before the end of the call {}; it is not {}, and not called again.",
                 entry.id(),
-                id(&self.node.row.id)
+                id(&self.node.row.id),
+                what_it_is_not(entry),
             );
             let details = json!({ "requestId": id(&self.node.row.id), "operationId": entry.id() });
             let error = CallError::new("REPLAY_UNSAFE", text).with_details(details);
@@ -325,6 +321,19 @@ impl Script for Level {
             }
             Found::Recorded(child) => self.not_completed(&child, entry),
         }
+    }
+}
+
+/// Whether a call is nothing but the calls below it, as far as it can be resumed by them.
+fn is_made_of_calls(child: &Node, entry: &Entry) -> bool {
+    entry.is_own() && (!child.children.is_empty() || entry.is_composed())
+}
+
+/// Why a mutation may not be made again.
+fn what_it_is_not(entry: &Entry) -> &'static str {
+    match entry.is_idempotent() {
+        true => "repeatable by another key than that which made it",
+        false => "declared idempotent",
     }
 }
 

@@ -85,7 +85,8 @@ impl Calls {
         let mut request = cx.child(Input::Value(input))?;
         let request_id = request.id;
         let from = from.filter(|from| *from != id(&top.row.id));
-        let same_caller = cx.identity().map(|caller| &caller.id) == top.row.identity.as_ref();
+        // Nobody known has no answers that are kept.
+        let same_caller = cx.identity().is_some_and(|caller| Some(&caller.id) == top.row.identity.as_ref());
         let shared = Arc::new(Shared::new(mode, from, &top, changed, same_caller, request.cancel.clone()));
         // Time and randomness of a fork are the recorded ones, too: up to `from` all is to be the same.
         request.repeats = Some(top.repeat());

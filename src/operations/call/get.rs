@@ -10,7 +10,7 @@ impl Handle<Get> for Hub {
         let id = convert::request_id(&input.request_id)?;
         let row = self.calls.recorded(id).await?.filter(|row| convert::may_see(cx, row));
         let row = row.ok_or(Error::CallNotFound)?;
-        let (input, mut output, enveloped) = calls::body(&self.database, id).await?;
+        let calls::Kept { input, mut output, enveloped, .. } = calls::body(&self.database, id).await?;
         if enveloped {
             output = output.unwrapped();
         }

@@ -6,24 +6,25 @@ use alkhub_api::{
 };
 use alkhub_core::{AccessControl, Call, Handle};
 
-use crate::{convert, flow::templates::{Known, declared, view, viewer}, hub::Hub, storage::templates};
+use crate::{convert, flow::templates::{Known, find, owns, view}, hub::Hub, storage::templates};
 
 impl Handle<Delete> for Hub {
     async fn handle(&self, cx: &Call, input: Input) -> Result<Output, Error> {
-        let missing = || match declared(&input.name) {
-            Some(spec) => Error::TemplateDeclared(TemplateDeclared { name: spec.name.to_owned() }),
-            None => Error::TemplateNotFound(TemplateNotFound { name: input.name.to_string() }),
+        let name = input.name.to_string();
+        let seen = match find(&self.database, cx, &name).await? {
+            Some(Known::Stored(stored)) => stored,
+            Some(Known::Declared(_)) => return Err(Error::TemplateDeclared(TemplateDeclared { name })),
+            None => return Err(Error::TemplateNotFound(TemplateNotFound { name })),
         };
-        let seen = templates::get(&self.database, &viewer(cx), &input.name).await?.ok_or_else(missing)?;
-        let owns = cx.identity().is_some_and(|caller| {
-            caller.is_admin() || seen.owner.as_deref() == Some(&caller.id)
-        });
-        if !owns {
+        if !owns(cx, &seen) && !cx.identity().is_some_and(|caller| caller.is_admin()) {
             // Another's shared template is for an administrator to delete.
             let demand = AccessControl { required_scopes: vec!["admin".to_owned()], ..AccessControl::default() };
             demand.check(cx.operation_id(), cx.identity())?;
         }
-        let gone = templates::delete(&self.database, &convert::actor(cx), seen.owner.as_deref(), &input.name).await?;
-        Ok(view(Known::Stored(gone.ok_or_else(missing)?))?)
+        let gone = templates::delete(&self.database, &convert::actor(cx), seen.owner.as_deref(), &name).await?;
+        match gone {
+            Some(gone) => Ok(view(Known::Stored(gone))?),
+            None => Err(Error::TemplateNotFound(TemplateNotFound { name })),
+        }
     }
 }

@@ -95,21 +95,7 @@ impl Body {
     }
 }
 
-/// Input and output of a call, and whether the output stands in the envelope that it came in.
-///
-/// # Errors
-/// UNAVAILABLE or EXECUTION_ERROR.
-pub async fn body(database: &Database, id: Uuid) -> Result<(Body, Body, bool), CallError> {
-    let Some(Stored { input, output, input_state, output_state, enveloped, .. }) =
-        within(Entity::find_by_id(key(id)).one(database.read().await?)).await?
-    else {
-        return Ok((Body::None, Body::None, false));
-    };
-    let input = Body::unpack(input.as_deref(), input_state)?;
-    Ok((input, Body::unpack(output.as_deref(), output_state)?, enveloped))
-}
-
-/// What replays need of a call beside its row.
+/// What is kept of a call beside its row.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// What it was given.
@@ -122,6 +108,26 @@ pub struct Kept {
     pub key: Option<[u8; 32]>,
 }
 
+impl Kept {
+    fn unpack(stored: Stored) -> Result<Self, CallError> {
+        Ok(Self {
+            input: Body::unpack(stored.input.as_deref(), stored.input_state)?,
+            output: Body::unpack(stored.output.as_deref(), stored.output_state)?,
+            enveloped: stored.enveloped,
+            key: stored.key_digest.and_then(|digest| digest.try_into().ok()),
+        })
+    }
+}
+
+/// What is kept of a call; nothing where nothing is.
+///
+/// # Errors
+/// UNAVAILABLE or EXECUTION_ERROR.
+pub async fn body(database: &Database, id: Uuid) -> Result<Kept, CallError> {
+    let stored = within(Entity::find_by_id(key(id)).one(database.read().await?)).await?;
+    stored.map_or_else(|| Ok(Kept::default()), Kept::unpack)
+}
+
 /// What is kept of several calls.
 ///
 /// # Errors
@@ -129,18 +135,7 @@ pub struct Kept {
 pub async fn bodies(database: &Database, ids: &[Uuid]) -> Result<Vec<(Uuid, Kept)>, CallError> {
     let wanted = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| key(*id))));
     let stored = within(wanted.all(database.read().await?)).await?;
-    stored
-        .into_iter()
-        .map(|Stored { id, input, output, input_state, output_state, enveloped, key_digest }| {
-            let kept = Kept {
-                input: Body::unpack(input.as_deref(), input_state)?,
-                output: Body::unpack(output.as_deref(), output_state)?,
-                enveloped,
-                key: key_digest.and_then(|digest| digest.try_into().ok()),
-            };
-            Ok((super::id(&id), kept))
-        })
-        .collect()
+    stored.into_iter().map(|row| Ok((super::id(&row.id), Kept::unpack(row)?))).collect()
 }
 
 fn packed(text: &[u8]) -> Vec<u8> {
