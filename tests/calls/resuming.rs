@@ -89,11 +89,22 @@ async fn a_run_is_resumed_under_the_keys_that_it_had() {
             let resumed = tokio::spawn(Answer::of(resumed));
             let asked = spoke.expect("call.requested").await;
             spoke.respond(&asked["requestId"], json!({})).await;
-            let told = resumed.await.expect("answered").ok();
-            assert_eq!(told["status"], "completed", "{name}: {told}");
-            assert_eq!(told["output"]["output"]["name"], name, "{told}");
+            let resumed = resumed.await.expect("answered").ok();
+            assert_eq!(resumed["status"], "completed", "{name}: {resumed}");
+            assert_eq!(resumed["output"]["output"]["name"], name, "{resumed}");
             let projects = hub.get(&format!("/api/projects?name={name}")).await.ok();
             assert_eq!(projects["items"].as_array().map(Vec::len), Some(1), "{projects}");
+            // A fork makes all anew: with another name another project, and with the same one there is one already.
+            let fork = async |body: Value| hub.post(&path, body).await.ok();
+            let told = fork(json!({ "mode": "fork" })).await;
+            assert_eq!(told["error"]["code"], "PROJECT_EXISTS", "{told}");
+            let other = json!({ "mode": "fork", "input": { "name": "make", "input": { "name": format!("{name}-2") } } });
+            let forked = hub.request(Method::POST, &path).json(&other);
+            let forked = tokio::spawn(Answer::of(forked));
+            let asked = spoke.expect("call.requested").await;
+            spoke.respond(&asked["requestId"], json!({})).await;
+            let forked = forked.await.expect("answered").ok();
+            assert_eq!(forked["output"]["output"]["name"], format!("{name}-2"), "{forked}");
             // The same run under its key gives what was made, too.
             if let Some(key) = key {
                 let again =
@@ -101,7 +112,7 @@ async fn a_run_is_resumed_under_the_keys_that_it_had() {
                 let again = tokio::spawn(Answer::of(again.json(&json!({ "input": { "name": name } }))));
                 let asked = spoke.expect("call.requested").await;
                 spoke.respond(&asked["requestId"], json!({})).await;
-                assert_eq!(again.await.expect("answered").ok()["output"], told["output"]["output"]);
+                assert_eq!(again.await.expect("answered").ok()["output"], resumed["output"]["output"]);
             }
         }
     })

@@ -10,6 +10,7 @@ use std::{
 
 use alkhub_core::{
     CallError, Kind, RecordMode,
+    call::Repeat,
     engine::Input,
     registry::Entry,
     script::{Script, Told},
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Divergence, Mode, impossible, kept, lacking, node::Node, side};
+use super::{Divergence, Mode, fresh_key, impossible, kept, lacking, node::Node, side};
 use crate::storage::calls::{Body, Row, Status, id};
 
 /// Why a replay went no further.
@@ -35,6 +36,8 @@ pub(super) enum Stop {
 /// What all levels of a replay share.
 pub(super) struct Shared {
     mode: Mode,
+    /// Id of the call that repeats.
+    replay: Uuid,
     from: Option<Uuid>,
     /// Calls above `from`.
     above: HashSet<Vec<u8>>,
@@ -53,6 +56,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         mode: Mode,
+        replay: Uuid,
         from: Option<Uuid>,
         top: &Node,
         changed: Option<Value>,
@@ -67,6 +71,7 @@ impl Shared {
         }
         Self {
             mode,
+            replay,
             from,
             above,
             changed: Mutex::new(changed),
@@ -189,12 +194,16 @@ impl Level {
         self.shared.make();
         let script =
             is_made_of_calls(child, entry).then(|| Self::new(&self.shared, child) as Arc<dyn Script>);
-        Told::Run { repeats: Some(child.repeat()), script, input: None }
+        let fresh = (self.shared.mode == Mode::Fork).then(|| fresh_key(self.shared.replay, child));
+        let repeats = Repeat { key: fresh.or(child.kept.key), ..child.repeat() };
+        Told::Run { repeats: Some(repeats), script, input: None }
     }
 
     /// Whether a mutation may be made once more because its repetition does no harm.
     fn may_repeat(&self, entry: &Entry) -> bool {
-        entry.is_idempotent() && (self.shared.same_caller || !entry.honours_key())
+        // Of a fork the keys may be others, too.
+        let same_key = self.shared.same_caller && self.shared.mode != Mode::Fork;
+        entry.is_idempotent() && (same_key || !entry.honours_key())
     }
 
     fn completed(&self, child: &Arc<Node>, entry: &Entry) -> Told {

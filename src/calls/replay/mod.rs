@@ -13,6 +13,7 @@ use alkhub_core::{
     registry::Entry,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::{
@@ -87,9 +88,11 @@ impl Calls {
         let from = from.filter(|from| *from != id(&top.row.id));
         // Nobody known has no answers that are kept.
         let same_caller = cx.identity().is_some_and(|caller| Some(&caller.id) == top.row.identity.as_ref());
-        let shared = Arc::new(Shared::new(mode, from, &top, changed, same_caller, request.cancel.clone()));
+        let shared =
+            Arc::new(Shared::new(mode, request_id, from, &top, changed, same_caller, request.cancel.clone()));
         // Time and randomness of a fork are the recorded ones, too: up to `from` all is to be the same.
-        request.repeats = Some(top.repeat());
+        let fresh = (mode == Mode::Fork).then(|| fresh_key(request_id, &top));
+        request.repeats = Some(Repeat { key: fresh.or(top.kept.key), ..top.repeat() });
         let level = Level::new(&shared, &top);
         request.script = Some(level.clone());
         if mode == Mode::Fork && from.is_none() {
@@ -124,6 +127,12 @@ impl Calls {
         });
         Ok(replayed)
     }
+}
+
+/// What a fork makes keys of in the place of those that the call had: what it makes is made anew, and not answered by
+/// what was kept of the first time.
+fn fresh_key(replay: Uuid, node: &Node) -> [u8; 32] {
+    Sha256::new().chain_update(replay.as_bytes()).chain_update(&node.row.id).finalize().into()
 }
 
 /// The input of a call, where it can be replayed.
